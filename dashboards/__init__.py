@@ -1,0 +1,1 @@
+"""What data scientists and leads look at: Evidently workspace and reports."""

@@ -1,0 +1,1 @@
+"""Where department staff answer: the review screen, its guidelines and its commands."""

@@ -1,0 +1,1 @@
+"""Prefect: what runs by itself, when, with which retries and triggers."""

@@ -1,0 +1,1 @@
+"""Where mail comes from: files, mailboxes, packed folders and the mail archive format."""

@@ -1,0 +1,1 @@
+"""The ledger in SQL: schema, migrations, store and views."""

@@ -1,0 +1,1 @@
+"""The language of triage: frozen values and pure decisions, standard library only."""

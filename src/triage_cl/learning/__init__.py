@@ -1,0 +1,1 @@
+"""Features, learners, recipes and snapshots: pure computation."""

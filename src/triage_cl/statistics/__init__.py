@@ -1,0 +1,1 @@
+"""Estimators and sequential tests that survive selective review and repeated looks."""

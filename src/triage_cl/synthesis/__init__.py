@@ -1,0 +1,1 @@
+"""Mail of a plausible organisation, for the demo and for tests."""

@@ -1,0 +1,1 @@
+"""One module per verb; each takes what it uses as arguments."""
