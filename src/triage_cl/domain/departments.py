@@ -127,6 +127,12 @@ class Taxonomy:
         return self.departments[id].name if id in self.departments else id
 
 
+def department_id(name: str) -> str:
+    """A stable id for a new department of that name: its letters and digits, readable in a log."""
+    words = "".join(letter if letter.isalnum() else " " for letter in name.casefold()).split()
+    return "-".join(words)[:100] or "department"
+
+
 def fold_taxonomy(changes: Iterable[DepartmentChange]) -> Taxonomy:
     """The taxonomy after `changes`, in order."""
     taxonomy = Taxonomy()

@@ -1,0 +1,82 @@
+# Everything a newcomer types. The first run sets up what it needs inside this folder, from the two lock files:
+# `.uv` holds the installer, `.venv` the environment. Later runs find their stamps and start at once.
+
+PYTHON ?= python3
+
+# A stamp's name says what it was made from: another lock, Python or folder asks for another stamp.
+checksum = $(firstword $(shell $(1) 2>/dev/null | cksum))
+python := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)
+installer := .uv/ready-$(call checksum,cat bootstrap.lock)
+environment := .venv/made-$(call checksum,echo '$(python) $(CURDIR)')
+packages := .venv/locked-$(call checksum,cat requirements.lock)
+project := .venv/project-$(call checksum,cat pyproject.toml)
+
+uv := .uv/bin/uv
+compile := $(uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check format wheel lock upgrade
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: | $(project) ## triage a synthetic organisation's mail, end to end
+	.venv/bin/triage demo
+
+up: | $(project) ## run the whole system on this machine until Ctrl-C
+	.venv/bin/triage up
+
+test: | $(project) ## run the tests
+	.venv/bin/pytest
+
+check: | $(project) ## lint, formatting, types, import contracts, pyproject.toml
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	PYTHONPATH=. .venv/bin/lint-imports
+	.venv/bin/validate-pyproject pyproject.toml
+
+format: | $(project) ## repair what can be repaired without thinking
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+wheel: | $(project) ## build the library's wheel into dist/
+	.venv/bin/hatchling build --target wheel
+
+lock: | $(installer) ## write both lock files anew after a change of dependencies, keeping versions where possible
+	echo uv | $(compile) $(raise) - --output-file bootstrap.lock
+	$(compile) $(raise) pyproject.toml --extra flows --group dev --output-file requirements.lock
+
+upgrade: raise := --upgrade
+upgrade: lock ## write both lock files anew with the newest versions allowed
+
+define require_python
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo >&2 \
+	"Python 3.11 or later is needed; $(PYTHON) is $(or $(python),not installed). Another one: make PYTHON=python3.12 ..."; exit 1; }
+endef
+
+$(installer):
+	$(require_python)
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo >&2 \
+	"$(PYTHON) cannot make virtual environments (ensurepip is missing); on Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Installing uv into .uv ..."
+	@$(PYTHON) -m venv --clear .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement bootstrap.lock
+	@touch $@
+
+$(environment): | $(installer)
+	$(require_python)
+	@$(uv) venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys._base_executable)')" .venv
+	@touch $@
+
+$(packages): | $(environment)
+	@echo "Installing the locked packages into .venv (the first time takes a minute or two) ..."
+	@rm -f .venv/locked-* .venv/project-*
+	@$(uv) pip sync --quiet --python .venv --no-build --compile-bytecode --require-hashes requirements.lock
+	@touch $@
+
+$(project): | $(packages)
+	@rm -f .venv/project-*
+	@$(uv) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@

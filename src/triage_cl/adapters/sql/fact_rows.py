@@ -1,0 +1,111 @@
+"""Ordered facts as rows: gapless positions in commit order, and a hash chain over them."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from triage_cl.adapters.sql.locks import Lock, take
+from triage_cl.adapters.sql.schema import counter, facts
+from triage_cl.domain.facts import GOVERNING, Fact, Recorded, from_body, identity_of, subject_of, to_body
+
+#: How many rows a reader holds at once.
+PAGE = 5_000
+
+
+def append_facts(connection: sa.Connection, new: Sequence[Fact], at: datetime) -> list[Recorded]:
+    """The facts that were not there yet, in their places.
+
+    The counter's row is locked until the transaction ends, so that positions are visible in their order and
+    without a gap; a fact whose identity the ledger has already is left out.
+    """
+    if any(fact.kind in GOVERNING for fact in new):
+        take(connection, Lock.GOVERNING)
+    position, head = lock_counter(connection)
+    known = _known_identities(connection, new)
+    rows: list[dict[str, Any]] = []
+    recorded = []
+    for fact in new:
+        identity = identity_of(fact)
+        if identity is not None:
+            if identity in known:
+                continue
+            known.add(identity)
+        position += 1
+        row = _row(position, fact, identity, at.astimezone(UTC))
+        head = row["digest"] = digest_of(head, **row)
+        rows.append(row)
+        recorded.append(Recorded(position, at, fact))
+    if rows:
+        connection.execute(sa.insert(facts), rows)
+        connection.execute(sa.update(counter).values(position=position, head=head))
+    return recorded
+
+
+def lock_counter(connection: sa.Connection) -> tuple[int, str]:
+    """The last fact's position and digest; nobody else records a fact until the transaction ends."""
+    return connection.execute(sa.select(counter.c.position, counter.c.head).with_for_update()).one().tuple()
+
+
+def _row(position: int, fact: Fact, identity: str | None, at: datetime) -> dict[str, Any]:
+    about = {"kind": fact.kind, "subject": subject_of(fact), "identity": identity}
+    return {"position": position, **about, "at": at, "body": to_body(fact)}
+
+
+def _known_identities(connection: sa.Connection, new: Sequence[Fact]) -> set[str]:
+    identities = [identity for fact in new if (identity := identity_of(fact)) is not None]
+    known: set[str] = set()
+    for chunk in chunks(identities):
+        known |= set(connection.scalars(sa.select(facts.c.identity).where(facts.c.identity.in_(chunk))))
+    return known
+
+
+def digest_of(head: str, *, at: datetime, **row: Any) -> str:
+    """The digest of a fact in its place: SHA-256 over the digest before it and the canonical JSON of its own row.
+
+    A number that JSON does not know (infinity, say) is a ValueError.
+    """
+    own = json.dumps({**row, "at": at.isoformat()}, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(f"{head}\n{own}".encode()).hexdigest()
+
+
+def read_facts(connection: sa.Connection, after: int, until: int | None, kinds: Sequence[str] | None) -> list[Recorded]:
+    """Up to a page of facts in order of position."""
+    wanted = sa.select(facts.c.position, facts.c.kind, facts.c.at, facts.c.body).where(facts.c.position > after)
+    if kinds is not None:
+        wanted = wanted.where(facts.c.kind.in_(kinds))
+    if until is not None:
+        wanted = wanted.where(facts.c.position <= until)
+    rows = connection.execute(wanted.order_by(facts.c.position).limit(PAGE))
+    return [Recorded(row.position, row.at, from_body(row.kind, row.body)) for row in rows]
+
+
+def find_broken_link(connection: sa.Connection) -> int | None:
+    """The first position that does not follow from the facts before it, None where the chain holds.
+
+    The chain has no key: who may write the whole ledger can write a new one. Keep its head elsewhere (a backup
+    names it) to notice that, too.
+    """
+    position, head = 0, ""
+    rows = connection.execution_options(yield_per=PAGE).execute(sa.select(facts).order_by(facts.c.position))
+    try:
+        for row in rows.mappings():
+            link = dict(row)
+            digest = link.pop("digest")
+            if link["position"] != position + 1 or digest != digest_of(head, **link):
+                return position + 1
+            position, head = position + 1, digest
+    except (ValueError, AttributeError):
+        # What stands there is not even a time, or not JSON.
+        return position + 1
+    counted = connection.execute(sa.select(counter.c.position, counter.c.head)).one()
+    return None if counted.tuple() == (position, head) else position + 1
+
+
+def chunks(values: Sequence[str], size: int = 900) -> Iterator[Sequence[str]]:
+    """`values` in runs that fit into one statement's parameters."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

@@ -1,0 +1,213 @@
+"""The ledger: each method is one transaction, acknowledged by returning after the commit."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from triage_cl.adapters.sql import fact_rows, mail_rows
+from triage_cl.adapters.sql.engine import make_engine, reading, writing
+from triage_cl.adapters.sql.fact_rows import PAGE, chunks
+from triage_cl.adapters.sql.partitions import ensure_partitions
+from triage_cl.adapters.sql.schema import (
+    agreements,
+    counter,
+    decisions,
+    emails,
+    facts,
+    month_of,
+    payloads,
+    quarantine,
+    review_tasks,
+    shadow_decisions,
+)
+from triage_cl.domain.corrections import Correction, Source
+from triage_cl.domain.decisions import Decision, ShadowDecision
+from triage_cl.domain.emails import Email, Unreadable
+from triage_cl.domain.facts import Fact, Recorded, from_body
+from triage_cl.usecases.ledger import Admission, Answered, Dispute
+
+
+class Ledger:
+    """Facts in order, records by key, over one database (SQLite or PostgreSQL)."""
+
+    def __init__(self, url: str, durable: bool = True) -> None:
+        self.engine = make_engine(url, durable)
+        self._months: set[int] = set()
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self.engine.dispose()
+
+    def append(self, facts: Sequence[Fact], at: datetime) -> list[Recorded]:
+        """Record facts, each once; what comes back was new, and is durable."""
+        if not facts:
+            return []
+        with writing(self.engine) as connection:
+            return fact_rows.append_facts(connection, facts, at)
+
+    def facts(self, after: int = 0, until: int | None = None, kinds: Iterable[str] | None = None) -> Iterator[Recorded]:
+        """Facts after a position and up to another, in order."""
+        wanted = None if kinds is None else list(kinds)
+        while True:
+            with reading(self.engine) as connection:
+                page = fact_rows.read_facts(connection, after, until, wanted)
+            yield from page
+            if len(page) < PAGE:
+                return
+            after = page[-1].position
+
+    def position(self) -> int:
+        """The position of the last fact."""
+        with reading(self.engine) as connection:
+            return int(connection.execute(sa.select(counter.c.position)).scalar_one())
+
+    def broken_link(self) -> int | None:
+        """The first position where the hash chain breaks, None where it holds."""
+        with reading(self.engine) as connection:
+            return fact_rows.find_broken_link(connection)
+
+    def admit(self, admissions: Sequence[Admission], decided_under: int) -> list[str] | None:
+        """Store decided mails; the ids of the new ones, or None if a fact newer than `decided_under` governs."""
+        if not admissions:
+            return []
+        self._ensure_partitions({month_of(admission.decision.decided_at) for admission in admissions})
+        with writing(self.engine) as connection:
+            position, governed_at = mail_rows.governed_at(connection)
+            if governed_at > decided_under:
+                return None
+            return mail_rows.admit(connection, admissions, position)
+
+    def _ensure_partitions(self, months: set[int]) -> None:
+        if self.engine.dialect.name == "postgresql" and not months <= self._months:
+            with writing(self.engine) as connection:
+                ensure_partitions(connection, months)
+            self._months |= months
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Which of these mails are there."""
+        with reading(self.engine) as connection:
+            return mail_rows.known_ids(connection, ids)
+
+    def emails(self, ids: Sequence[str]) -> Mapping[str, Email]:
+        """The mails of these ids whose text is kept."""
+        with reading(self.engine) as connection:
+            return mail_rows.read_emails(connection, ids)
+
+    def quarantine(self, found: Sequence[Unreadable], at: datetime) -> int:
+        """Keep what could not be read; how many are new."""
+        with writing(self.engine) as connection:
+            return mail_rows.put_in_quarantine(connection, found, at)
+
+    def quarantined(self) -> Mapping[str, int]:
+        """How many could not be read, by reason."""
+        counted = sa.select(quarantine.c.reason, sa.func.count()).group_by(quarantine.c.reason)
+        with reading(self.engine) as connection:
+            return {reason: count for reason, count in connection.execute(counted.order_by(quarantine.c.reason))}
+
+    def corrected_before(self, ids: Sequence[str], position: int) -> set[str]:
+        """Which of these mails had a correction at or before `position`."""
+        earlier = sa.select(facts.c.subject).where(facts.c.kind == Correction.kind, facts.c.position <= position)
+        found: set[str] = set()
+        with reading(self.engine) as connection:
+            for chunk in chunks(ids):
+                found |= set(connection.scalars(earlier.where(facts.c.subject.in_(chunk))))
+        return found
+
+    def decisions(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Answered]:
+        """Decisions made from `since` until before `until`, in their order, with the first answer of the drawn."""
+        wanted = (
+            sa.select(decisions, payloads.c.thread, emails.c.received_at, emails.c.length)
+            .join(emails, emails.c.id == decisions.c.email_id)
+            .join(payloads, mail_rows.SAME_MAIL, isouter=True)
+        )
+        if since is not None:
+            wanted = wanted.where(decisions.c.decided_at >= since)
+        if until is not None:
+            wanted = wanted.where(decisions.c.decided_at < until)
+        with reading(self.engine) as connection:
+            rows = connection.execution_options(yield_per=PAGE).execute(_in_order(wanted))
+            for page in rows.partitions():
+                answers = _first_answers(connection, [row.email_id for row in page if row.drawn])
+                for row in page:
+                    answer = answers.get(row.email_id)
+                    yield Answered(mail_rows.decision_of(row), answer, row.thread, row.received_at, row.length, row.position)
+
+    def recent_decisions(self, count: int) -> list[Decision]:
+        """The last decisions, oldest first."""
+        wanted = sa.select(decisions).order_by(decisions.c.decided_at.desc(), decisions.c.email_id.desc()).limit(count)
+        with reading(self.engine) as connection:
+            return [mail_rows.decision_of(row) for row in reversed(connection.execute(wanted).all())]
+
+    def spending(self) -> tuple[int, int, datetime | None]:
+        """Mails decided, mails drawn, and the time of the first decision."""
+        counted = sa.select(
+            sa.func.count(), sa.func.count().filter(decisions.c.drawn), sa.func.min(decisions.c.decided_at)
+        ).select_from(decisions)
+        with reading(self.engine) as connection:
+            seen, drawn, first_at = connection.execute(counted).one()
+            return seen, drawn, first_at
+
+    def disputes(self, champion: str, challenger: str) -> list[Dispute]:
+        """What two entrants disagree about, in decision order."""
+        wanted = (
+            sa.select(decisions, shadow_decisions.c.department.label("other"), shadow_decisions.c.confidence.label("sure"))
+            .join(shadow_decisions, shadow_decisions.c.email_id == decisions.c.email_id)
+            .where(shadow_decisions.c.challenger == challenger)
+            .where(decisions.c.version.startswith(f"{champion}@", autoescape=True))
+        )
+        with reading(self.engine) as connection:
+            rows = connection.execute(_in_order(wanted)).all()
+            answers = _first_answers(connection, [row.email_id for row in rows if row.drawn])
+        return [
+            Dispute(
+                mail_rows.decision_of(row),
+                ShadowDecision(row.email_id, challenger, row.other, row.sure),
+                answers.get(row.email_id),
+            )
+            for row in rows
+        ]
+
+    def agreements(self, champion: str, challenger: str) -> Mapping[date, int]:
+        """How many mails a day two entrants agree about."""
+        wanted = sa.select(agreements.c.day, agreements.c.mails).where(
+            agreements.c.champion == champion, agreements.c.challenger == challenger
+        )
+        with reading(self.engine) as connection:
+            return {day: mails for day, mails in connection.execute(wanted.order_by(agreements.c.day))}
+
+    def unpublished(self, limit: int) -> list[Decision]:
+        """Drawn decisions that no reviewer was given yet, in the order of their priority."""
+        wanted = (
+            sa.select(decisions)
+            .join(review_tasks, review_tasks.c.email_id == decisions.c.email_id, isouter=True)
+            .where(decisions.c.drawn, review_tasks.c.email_id.is_(None))
+            .order_by(decisions.c.draw / decisions.c.review_probability, decisions.c.email_id)
+            .limit(limit)
+        )
+        with reading(self.engine) as connection:
+            return [mail_rows.decision_of(row) for row in connection.execute(wanted)]
+
+    def published(self, tasks: Mapping[str, str], at: datetime) -> None:
+        """Remember which task each mail became."""
+        rows = [{"email_id": email, "task_id": task, "published_at": at} for email, task in sorted(tasks.items())]
+        if rows:
+            with writing(self.engine) as connection:
+                connection.execute(mail_rows.insert_new(connection, review_tasks), rows)
+
+
+def _in_order(wanted: sa.Select[Any]) -> sa.Select[Any]:
+    return wanted.order_by(decisions.c.decided_at, decisions.c.email_id)
+
+
+def _first_answers(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Correction]:
+    """The first answer that measures, by mail: later edits teach only."""
+    wanted = sa.select(facts.c.body).where(facts.c.kind == Correction.kind).order_by(facts.c.position)
+    found: dict[str, Correction] = {}
+    for chunk in chunks(ids):
+        for body in connection.scalars(wanted.where(facts.c.subject.in_(chunk))):
+            correction = from_body(Correction.kind, body)
+            if isinstance(correction, Correction) and correction.source is Source.REVIEW:
+                found.setdefault(correction.email_id, correction)
+    return found

@@ -1,0 +1,175 @@
+"""Mails, decisions and what surrounds them as rows: admitted once, all of a mail in one transaction."""
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from triage_cl.adapters.sql.fact_rows import chunks
+from triage_cl.adapters.sql.locks import Lock, take
+from triage_cl.adapters.sql.schema import (
+    agreements,
+    counter,
+    decisions,
+    emails,
+    facts,
+    month_of,
+    payloads,
+    quarantine,
+    shadow_decisions,
+)
+from triage_cl.domain.decisions import Action, Decision
+from triage_cl.domain.emails import Email, Unreadable
+from triage_cl.domain.facts import GOVERNING
+from triage_cl.domain.versions import entrant_in
+from triage_cl.usecases.ledger import Admission
+
+
+#: A mail's decision and its payload lie in partitions of the same month.
+SAME_MAIL = (payloads.c.email_id == decisions.c.email_id) & (payloads.c.month == decisions.c.month)
+
+
+def insert_new(connection: sa.Connection, table: sa.Table) -> Any:
+    """An insert that leaves rows alone whose key is there already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing()
+
+
+def governed_at(connection: sa.Connection) -> tuple[int, int]:
+    """The ledger's position and that of the last fact that changes how mail is decided.
+
+    No other such fact can slip in before the transaction ends.
+    """
+    take(connection, Lock.GOVERNING, shared=True)
+    position = connection.execute(sa.select(counter.c.position)).scalar_one()
+    last = sa.select(sa.func.max(facts.c.position)).where(facts.c.kind.in_(GOVERNING))
+    return position, connection.execute(last).scalar() or 0
+
+
+def admit(connection: sa.Connection, admissions: Sequence[Admission], position: int) -> list[str]:
+    """The ids of the mails that are new; each stored with its payload, decision and shadow decisions."""
+    by_id = {admission.email.id: admission for admission in admissions}
+    salts = {id: secrets.token_hex(16) for id in by_id}
+    rows = [_email_row(by_id[id].email, by_id[id].decision, salts[id], position) for id in sorted(by_id)]
+    inserted = set(connection.scalars(insert_new(connection, emails).returning(emails.c.id), rows))
+    new = [admission for id, admission in by_id.items() if id in inserted]
+    if not new:
+        return []
+    connection.execute(sa.insert(payloads), [_payload_row(a.email, a.decision, salts[a.email.id]) for a in new])
+    connection.execute(sa.insert(decisions), [_decision_row(a.decision, position) for a in new])
+    shadows = [asdict(shadow) for a in new for shadow in a.disagreements]
+    if shadows:
+        connection.execute(sa.insert(shadow_decisions), shadows)
+    _count_agreements(connection, new)
+    return [admission.email.id for admission in new]
+
+
+def _email_row(email: Email, decision: Decision, salt: str, position: int) -> dict[str, Any]:
+    return {
+        "id": email.id,
+        "digest": digest_of(email, salt),
+        "received_at": email.received_at,
+        "length": email.length,
+        "month": month_of(decision.decided_at),
+        "position": position,
+    }
+
+
+def digest_of(email: Email, salt: str) -> str:
+    """SHA-256 that proves the stored text to whoever has the salt, and says nothing once the salt is erased."""
+    return hashlib.sha256("\0".join((salt, email.sender, email.subject, email.body)).encode()).hexdigest()
+
+
+def _payload_row(email: Email, decision: Decision, salt: str) -> dict[str, Any]:
+    return {
+        "email_id": email.id,
+        "month": month_of(decision.decided_at),
+        "salt": salt,
+        "sender": email.sender,
+        "subject": email.subject,
+        "body": email.body,
+        "thread": email.thread,
+        "metadata": dict(email.metadata),
+        "redaction": email.redaction,
+    }
+
+
+def _decision_row(decision: Decision, position: int) -> dict[str, Any]:
+    return asdict(decision) | {
+        "action": decision.action.value,
+        "drawn": decision.drawn,
+        "month": month_of(decision.decided_at),
+        "position": position,
+    }
+
+
+def _count_agreements(connection: sa.Connection, new: Sequence[Admission]) -> None:
+    counts = Counter(
+        (entrant_in(a.decision.version), challenger, a.decision.decided_at.date()) for a in new for challenger in a.agreeing
+    )
+    for (champion, challenger, day), mails in sorted(counts.items()):
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        row = dialect.insert(agreements).values(champion=champion, challenger=challenger, day=day, mails=mails)
+        key = [agreements.c.champion, agreements.c.challenger, agreements.c.day]
+        added = {"mails": agreements.c.mails + row.excluded.mails}
+        connection.execute(row.on_conflict_do_update(index_elements=key, set_=added))
+
+
+def put_in_quarantine(connection: sa.Connection, found: Sequence[Unreadable], at: datetime) -> int:
+    """How many of these were not in quarantine yet."""
+    rows = [
+        {"id": hashlib.sha256(f"{bad.source}\0{bad.reason}".encode()).hexdigest()}
+        | {"source": bad.source, "reason": bad.reason, "at": at}
+        for bad in found
+    ]
+    if not rows:
+        return 0
+    rows.sort(key=lambda row: str(row["id"]))
+    return len(connection.scalars(insert_new(connection, quarantine).returning(quarantine.c.id), rows).all())
+
+
+def known_ids(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
+    """Which of these mails the ledger has."""
+    known: set[str] = set()
+    for chunk in chunks(ids):
+        known |= set(connection.scalars(sa.select(emails.c.id).where(emails.c.id.in_(chunk))))
+    return known
+
+
+def read_emails(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Email]:
+    """The mails of these ids whose text is still kept."""
+    same = (emails.c.id == payloads.c.email_id) & (emails.c.month == payloads.c.month)
+    wanted = sa.select(payloads, emails.c.received_at).join(emails, same)
+    found = {}
+    for chunk in chunks(ids):
+        for row in connection.execute(wanted.where(emails.c.id.in_(chunk))):
+            found[row.email_id] = Email(
+                row.email_id, row.received_at, row.sender, row.subject, row.body, row.thread, row.redaction, row.metadata
+            )
+    return found
+
+
+def decision_of(row: Any) -> Decision:
+    """The decision that a row holds."""
+    return Decision(
+        email_id=row.email_id,
+        version=row.version,
+        department=row.department,
+        confidence=row.confidence,
+        margin=row.margin,
+        unseen=row.unseen,
+        action=Action(row.action),
+        review_probability=row.review_probability,
+        draw=row.draw,
+        blind=row.blind,
+        disputed=row.disputed,
+        decided_at=row.decided_at,
+        through=row.through,
+        as_of=row.as_of,
+    )

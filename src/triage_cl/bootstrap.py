@@ -1,0 +1,139 @@
+"""From settings to the wired application: everything that touches the outside is built on first use."""
+
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from triage_cl.adapters.jsonl_reviews import JsonlReviews
+from triage_cl.adapters.key_file import load_or_create
+from triage_cl.adapters.sql.ledger import Ledger
+from triage_cl.adapters.sql.migrate import migrate
+from triage_cl.domain.errors import BadSettings
+from triage_cl.domain.review import ReviewPolicy
+from triage_cl.domain.versions import ModelVersion
+from triage_cl.privacy.keys import Keys
+from triage_cl.settings import Settings, load_settings
+from triage_cl.usecases.registry import Registry
+from triage_cl.usecases.retrain import ensure_champion
+from triage_cl.usecases.snapshots import Snapshots
+from triage_cl.usecases.triage import Desk
+from triage_cl.usecases.watch import Comparison, Windows
+
+
+def utcnow() -> datetime:
+    """The wall clock, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class App:
+    """The application; a part that nobody asks for is never built."""
+
+    settings: Settings = field(default_factory=load_settings)
+
+    @property
+    def home(self) -> Path:
+        """The data folder, there."""
+        self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self.settings.home.resolve()
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The keys of this installation."""
+        given = self.settings.key
+        if given is None:
+            return load_or_create(self.home / "key")
+        try:
+            return Keys.from_hex(given.get_secret_value())
+        except ValueError:
+            raise BadSettings("key: it must be 64 hexadecimal digits.") from None
+
+    @property
+    def features_key(self) -> bytes:
+        """The key under which features are hashed."""
+        return self.keys.subkey("features")
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, at this version's schema."""
+        if not self.settings.database_url:
+            self.home  # noqa: B018  (the folder must be there before the database)
+        ledger = Ledger(self.settings.ledger_url)
+        migrate(ledger.engine)
+        return ledger
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """The cache of live learners."""
+        return Snapshots(self.home / "snapshots")
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Where model versions are registered."""
+        if self.settings.registry == "folder":
+            from triage_cl.adapters.folder_registry import FolderRegistry
+
+            return FolderRegistry(self.home / "registry")
+        from triage_cl.adapters.mlflow_registry import MlflowRegistry
+
+        # The model file that MLflow runs looks for the key there: no key is kept in MLflow.
+        os.environ.setdefault("TRIAGE_KEY", self.keys.hex())
+        return MlflowRegistry(self.settings.mlflow_uri, self.home / "mlflow-artifacts")
+
+    @cached_property
+    def queue(self) -> JsonlReviews:
+        """Where reviewers find tasks and leave answers."""
+        return JsonlReviews(self.home / "reviews")
+
+    @property
+    def reports(self) -> Path:
+        """The folder of HTML reports, there."""
+        folder = self.home / "reports"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @cached_property
+    def windows(self) -> Windows:
+        """The windows that the drift report compares."""
+        from datetime import timedelta
+
+        return Windows(timedelta(days=self.settings.current_days), timedelta(days=self.settings.reference_days))
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """Evidently, with its workspace in the data folder."""
+        from triage_cl.adapters.evidently_reports import EvidentlyReports
+
+        return EvidentlyReports(self.home / "evidently").compare
+
+    def ensure_ready(self, at: datetime) -> ModelVersion:
+        """The champion, made on an empty ledger; the review policy in force recorded where it changed."""
+        policy = self.settings.policy
+        if current_policy(self.ledger) != policy:
+            self.ledger.append([policy], at)
+        return ensure_champion(self.ledger, self.registry, self.settings.recipe, self.features_key, at)
+
+    def desk(self) -> Desk:
+        """What decides mail in this process."""
+        return Desk(self.ledger, self.keys, self.snapshots, self.settings.bars)
+
+    def close(self) -> None:
+        """Give back what is open."""
+        if "ledger" in self.__dict__:
+            self.ledger.close()
+
+
+def current_policy(ledger: Ledger) -> ReviewPolicy | None:
+    """The review policy that the ledger has last."""
+    found = None
+    for recorded in ledger.facts(kinds=[ReviewPolicy.kind]):
+        if isinstance(recorded.fact, ReviewPolicy):
+            found = recorded.fact
+    return found
+
+
+def bootstrap(settings: Settings | None = None) -> App:
+    """The application for these settings (None: those in force)."""
+    return App(settings or load_settings())

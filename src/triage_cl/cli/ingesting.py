@@ -1,0 +1,55 @@
+"""`triage ingest`: mail in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triage_cl.cli.output import Json, print_table, progress_bar, write_json
+
+
+def plug_into(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(ingest)
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Messages, mbox, Maildir, folders, .tar(.gz), .zip, .jsonl(.gz)")],
+    strict: Annotated[bool, typer.Option(help="Stop at the first bad line of a mail archive.")] = False,
+    json: Json = None,
+) -> None:
+    """Read mail, redact it, decide each message and store both."""
+    from triage_cl.adapters.mail.sources import read_mail
+    from triage_cl.bootstrap import bootstrap, utcnow
+    from triage_cl.domain.errors import BadInput
+    from triage_cl.usecases.ingest import ingest as ingest_mail
+
+    for path in paths:
+        if not path.exists():
+            raise BadInput(f"{path} does not exist.")
+    app = bootstrap()
+    app.ensure_ready(utcnow())
+    desk = app.desk()
+    with progress_bar() as bar:
+        task = bar.add_task("mails", total=None)
+        result = ingest_mail(
+            desk,
+            (item for path in paths for item in read_mail(path, strict)),
+            utcnow,
+            app.settings.group,
+            progress=lambda so_far: bar.update(task, completed=so_far.mails),
+        )
+    for learner in desk.learners.values():
+        app.snapshots.save(learner)
+    app.close()
+    if write_json(result.as_json(), json):
+        return
+    rows = [
+        ("mails", f"{result.mails:,}"),
+        ("decided", f"{result.decided:,}" + (f" ({result.repeated:,} were there before)" if result.repeated else "")),
+        *((f"  {action}", f"{count:,}") for action, count in sorted(result.actions.items())),
+        ("drawn for review", f"{result.drawn:,}"),
+        ("quarantined", f"{result.quarantined:,}"),
+        *((f"  {reason}", f"{count:,}") for reason, count in result.reasons.most_common()),
+    ]
+    print_table("Ingested", rows)

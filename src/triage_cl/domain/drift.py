@@ -1,0 +1,173 @@
+"""Whether recent mail differs so much from earlier mail that somebody should look, or a challenger should be trained.
+
+Two windows are compared, reference and current. How far a distribution shifted is told by the population stability
+index (Lewis 1994; Siddiqi 2006), with its customary bars of 0.1 and 0.25. The index of two samples of one and the same
+distribution is not zero: it is about (1/n + 1/m) times a chi-squared variable with one degree of freedom less than
+there are bins (Yurdakul 2018), which for a few hundred mails alone can exceed both bars. So a bar here is never lower
+than what chance reaches once in a hundred comparisons (watch) or once in a thousand (retrain).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import inf, log, sqrt
+from statistics import NormalDist
+from typing import ClassVar, Literal
+
+Kind = Literal["data", "prediction", "quality"]
+Level = Literal["quiet", "watch", "retrain"]
+
+#: How many mails, or answers, the smaller window needs before a comparison means anything.
+LEAST_ROWS: dict[Kind, int] = {"data": 100, "prediction": 100, "quality": 30}
+
+#: Bars of the population stability index, and of the drop in accuracy, for windows so large that chance is no matter.
+SHIFT_BARS = (0.1, 0.25)
+ACCURACY_BARS = (0.05, 0.10)
+
+#: How surely chance alone stays below a bar: to watch, to retrain.
+SURE = (0.99, 0.999)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number of a comparison, and the bars above which it asks for attention or for retraining.
+
+    `rows` is how many mails (for quality: answers) the smaller window has; None where that is no matter. A bar is
+    infinite for a change that is no reason to act.
+    """
+
+    name: str
+    kind: Kind
+    value: float
+    watch: float
+    retrain: float
+    rows: int | None = None
+
+    @property
+    def enough(self) -> bool:
+        """Whether both windows have enough rows for the number to mean anything."""
+        return self.rows is None or self.rows >= LEAST_ROWS[self.kind]
+
+    @property
+    def level(self) -> Level:
+        """What the number alone asks for."""
+        if not self.enough or not self.value > self.watch:
+            return "quiet"
+        return "retrain" if self.value > self.retrain else "watch"
+
+    @property
+    def reason(self) -> str:
+        """The number against the bar that it passed, or else against the next one, in words."""
+        if not self.enough:
+            unit = "answers" if self.kind == "quality" else "mails"
+            return f"too little to compare {self.name}: {self.rows} {unit}, {LEAST_ROWS[self.kind]} are needed"
+        passed = {"quiet": self.watch, "watch": self.watch, "retrain": self.retrain}[self.level]
+        stands = f"not above {passed:.2f}" if self.level == "quiet" else f"above {passed:.2f} ({self.level})"
+        if self.kind == "quality":
+            return f"{self.name}: {self.value:.2f} is {stands}"
+        return f"{self.name} shifted: PSI {self.value:.2f} is {stands}"
+
+
+@dataclass(frozen=True, slots=True)
+class DriftVerdict:
+    """What a comparison of two windows came to.
+
+    `measures` are pairs of name and value; a window is its first and last moment in ISO 8601; `report` names the
+    written report.
+    """
+
+    kind: ClassVar[str] = "drift-verdict"
+    verdict: Level
+    reasons: tuple[str, ...]
+    measures: tuple[tuple[str, float], ...]
+    reference: tuple[str, str]
+    current: tuple[str, str]
+    report: str
+
+    @property
+    def subject(self) -> str:
+        """What the fact is about."""
+        return "drift"
+
+
+def decide_drift(measures: Sequence[Measure]) -> tuple[Level, tuple[str, ...]]:
+    """The strongest level that any measure asks for, with the reasons of all that ask; too few rows ask for nothing."""
+    asking = [measure for measure in measures if measure.level != "quiet"]
+    if asking:
+        asking.sort(key=lambda measure: measure.level != "retrain")
+        return asking[0].level, tuple(measure.reason for measure in asking)
+    return "quiet", _reasons_for_quiet(measures)
+
+
+def _reasons_for_quiet(measures: Sequence[Measure]) -> tuple[str, ...]:
+    if not measures:
+        return ("there is too little to compare",)
+    compared = [measure for measure in measures if measure.enough and measure.watch < inf]
+    nearest = sorted(compared, key=lambda measure: measure.watch - measure.value)[:1]
+    small = [measure for measure in measures if not measure.enough]
+    return tuple(measure.reason for measure in (*nearest, *small)) or ("nothing changed for the worse",)
+
+
+def shift(name: str, kind: Kind, reference: Sequence[int], current: Sequence[int], worse: bool = True) -> Measure:
+    """How far a distribution shifted, from the number of mails in each bin of both windows.
+
+    `worse` tells whether the change can be for the worse at all: a learner that becomes surer is no reason to act.
+    """
+    sizes = (len(reference), sum(reference), sum(current))
+    watch, retrain = (max(bar, chance_shift(*sizes, sure)) for bar, sure in zip(SHIFT_BARS, SURE, strict=True))
+    bars = (watch, retrain) if worse else (inf, inf)
+    return Measure(name, kind, population_stability(reference, current), *bars, rows=min(sizes[1:]))
+
+
+def population_stability(reference: Sequence[int], current: Sequence[int]) -> float:
+    """The index, sum of (q - p) ln(q / p) over the bins; half a mail is added to each, so that none is empty."""
+    shares = [[count + 0.5 for count in counts] for counts in (reference, current)]
+    before, after = ([count / sum(counts) for count in counts] for counts in shares)
+    return sum((q - p) * log(q / p) for p, q in zip(before, after, strict=True))
+
+
+def chance_shift(bins: int, reference: int, current: int, sure: float) -> float:
+    """What the index of two samples of one distribution stays below with probability `sure`.
+
+    Yurdakul (2018): (1/n + 1/m) times a chi-squared variable with `bins - 1` degrees of freedom, whose quantile is
+    that of Wilson & Hilferty (1931).
+    """
+    if bins < 2 or not reference or not current:
+        return 0.0
+    freedom = bins - 1
+    spread = 2 / (9 * freedom)
+    chi_squared = freedom * (1 - spread + NormalDist().inv_cdf(sure) * sqrt(spread)) ** 3
+    return (1 / reference + 1 / current) * chi_squared
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """The estimated share of a window's mails that were decided right, its standard error, from how many answers."""
+
+    point: float
+    error: float
+    answers: int
+
+
+def weighted_accuracy(answers: Iterable[tuple[bool, float]]) -> Accuracy:
+    """The accuracy on all mail from the answered ones: (right?, review probability) each.
+
+    Hájek's (1971) ratio form of the Horvitz & Thompson (1952) estimator, each answer weighing 1/p, with its
+    linearised standard error; answers that nobody drew have no place here.
+    """
+    weighted = [(float(right), 1 / probability) for right, probability in answers]
+    total = sum(weight for _, weight in weighted)
+    if not total:
+        return Accuracy(0.0, inf, 0)
+    point = sum(right * weight for right, weight in weighted) / total
+    error = sqrt(sum((weight * (right - point)) ** 2 for right, weight in weighted)) / total
+    return Accuracy(point, error, len(weighted))
+
+
+def accuracy_drop(reference: Accuracy, current: Accuracy) -> Measure:
+    """By how much accuracy fell, as a fraction of all mail, against bars above what chance does to so few answers."""
+    error = sqrt(reference.error**2 + current.error**2)
+    watch, retrain = (
+        max(bar, error * NormalDist().inv_cdf(sure)) for bar, sure in zip(ACCURACY_BARS, SURE, strict=True)
+    )
+    drop = reference.point - current.point
+    return Measure("drop in accuracy", "quality", drop, watch, retrain, min(reference.answers, current.answers))

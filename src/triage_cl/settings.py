@@ -1,0 +1,107 @@
+"""Every setting, read in one place: environment variables `TRIAGE_…`, then `triage.toml`, then the defaults here.
+
+`docs/reference/settings.md` is made from this file; `triage settings` prints what is in force.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from triage_cl.domain.decisions import Bars
+from triage_cl.domain.errors import BadSettings
+from triage_cl.domain.promotion import PromotionRule
+from triage_cl.domain.review import ReviewPolicy
+
+
+class Settings(BaseSettings):
+    """What an operator may set."""
+
+    model_config = SettingsConfigDict(env_prefix="TRIAGE_", toml_file="triage.toml", extra="forbid", frozen=True)
+
+    home: Path = Field(Path("triage-data"), description="The data folder: ledger, key, snapshots, queue, reports.")
+    database_url: str = Field(
+        "", description="The ledger's database, `sqlite:///…` or `postgresql://…`; empty: SQLite in the data folder."
+    )
+    key: SecretStr | None = Field(
+        None, description="The master key, 64 hexadecimal digits; unset: made on the first start, kept in `home/key`."
+    )
+    registry: Literal["mlflow", "folder"] = Field("mlflow", description="Where model versions are registered.")
+    mlflow_tracking_uri: str = Field("", description="MLflow's store or server; empty: SQLite in the data folder.")
+    prefect_api_url: str = Field("http://127.0.0.1:4200/api", description="The Prefect server that the flows use.")
+    recipe: str = Field("hashed-softmax", description="The recipe that becomes champion on an empty ledger.")
+    challenger: str = Field("tfidf-logistic", description="The recipe that retraining challenges the champion with.")
+    review_share: float = Field(0.1, gt=0, le=1, description="The share of the mail that reviewers are asked about.")
+    reviews_per_day: int | None = Field(None, ge=1, description="Reviews a day, in place of the share.")
+    blind_part: float = Field(0.25, ge=0, le=1, description="The part of review tasks shown without the suggestion.")
+    automatic_bar: float = Field(0.9, ge=0, le=1, description="Confidence from which on mail is routed automatically.")
+    suggest_bar: float = Field(0.3, ge=0, le=1, description="Confidence from which on a department is suggested.")
+    answer_days: float = Field(5, gt=0, description="Days after which an unanswered review task counts as missing.")
+    alpha: float = Field(0.05, gt=0, lt=1, description="Chance with which a worse challenger may ever be promoted.")
+    approval: bool = Field(False, description="Whether a promotion waits for a person.")
+    current_days: float = Field(7, gt=0, description="Length of the current window of the drift report, days.")
+    reference_days: float = Field(28, gt=0, description="Length of the reference window before it, days.")
+    keep_text_days: int = Field(90, ge=1, description="Days that the text of mail without a lesson is kept.")
+    group: int = Field(256, ge=1, le=5_000, description="Mails decided and stored in one transaction.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Given in code, then the environment, then `triage.toml`."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def ledger_url(self) -> str:
+        """Where the ledger is."""
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'ledger.db'}"
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Where MLflow keeps its versions."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+
+    @property
+    def policy(self) -> ReviewPolicy:
+        """How reviewers' time is spent."""
+        return ReviewPolicy(share=self.review_share, per_day=self.reviews_per_day, blind_part=self.blind_part)
+
+    @property
+    def bars(self) -> Bars:
+        """From which confidence on what is done."""
+        return Bars(automatic=self.automatic_bar, suggest=self.suggest_bar)
+
+    @property
+    def rule(self) -> PromotionRule:
+        """What a promotion needs."""
+        return PromotionRule(alpha=self.alpha)
+
+    @property
+    def answer_window(self) -> timedelta:
+        """How long an answer may take and still measure."""
+        return timedelta(days=self.answer_days)
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings in force; raises BadSettings that names each setting that is wrong."""
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        settings.bars  # noqa: B018  (two settings that must fit each other)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise BadSettings(f"{wrong}.") from None
+    except ValueError as error:
+        raise BadSettings(f"{error}.") from None
+    return settings

@@ -1,0 +1,269 @@
+"""What would have happened: the whole loop in simulated time over a labelled archive.
+
+The same use cases serve as in production, over a ledger of their own; only the clock and the reviewer are
+simulated. The same archive, options and seed give the same outcome.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from triage_cl.domain.decisions import Bars, Decision
+from triage_cl.domain.departments import DepartmentAdded, DepartmentChange, DepartmentRenamed, department_id
+from triage_cl.domain.drift import DriftVerdict
+from triage_cl.domain.emails import Email, Message, Unreadable
+from triage_cl.domain.promotion import PromotionRule
+from triage_cl.domain.review import ReviewPolicy
+from triage_cl.privacy.keys import Keys
+from triage_cl.usecases.ledger import Ledger
+from triage_cl.usecases.promote import Judged, conclude_duel, judge
+from triage_cl.usecases.receive import receive
+from triage_cl.usecases.registry import Registry
+from triage_cl.usecases.retrain import ensure_champion, retrain, standing_at
+from triage_cl.usecases.review import Answer, correction_of
+from triage_cl.usecases.simulated_reviewer import plan_answers
+from triage_cl.usecases.snapshots import Snapshots
+from triage_cl.usecases.triage import Desk
+
+#: How many mails are decided in one transaction.
+GROUP = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of departments at its date."""
+
+    at: datetime
+    changes: tuple[DepartmentChange, ...]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a backtest varies. `delay` None takes an archive's own times; `retrain_every` None never challenges."""
+
+    policy: ReviewPolicy = ReviewPolicy()
+    bars: Bars = Bars()
+    champion: str = "hashed-softmax"
+    challenger: str = "tfidf-logistic"
+    delay: timedelta | None = None
+    retrain_every: timedelta | None = timedelta(days=28)
+    rule: PromotionRule = PromotionRule()
+    seed: int = 0
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgment:
+    """A look at the duel, at its time, and whether an alias moved."""
+
+    at: datetime
+    judged: Judged
+    moved: bool
+
+
+@dataclass
+class Outcome:
+    """Everything that happened: per mail the decision and the truth (department ids), and the judgements."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    truths: list[str | None] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+    threads: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    judgements: list[Judgment] = field(default_factory=list)
+    verdicts: list[tuple[datetime, DriftVerdict]] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    fingerprint: str = ""
+    lessons: int = 0
+
+
+#: Tells how many mails of how many are done.
+Progress = Callable[[int, int], None]
+#: Looks for drift at a time, where a backtest is asked to.
+Watch = Callable[[Ledger, datetime], DriftVerdict | None]
+
+
+class Backtest:
+    """One simulated deployment over `archive`."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        registry: Registry,
+        archive: Sequence[Message],
+        options: Options,
+        watch: Watch | None = None,
+    ) -> None:
+        self.ledger = ledger
+        self.registry = registry
+        self.archive = archive
+        self.options = options
+        self.watch = watch
+        self.keys = Keys.from_seed(options.seed)
+        self.desk = Desk(ledger, self.keys, Snapshots(), options.bars)
+        self.outcome = Outcome()
+        self.ids: dict[str, str] = {}
+        self._due: list[tuple[datetime, int, Answer]] = []
+        self._changes = sorted(options.changes, key=lambda change: change.at)
+        self._retrain_at: datetime | None = None
+
+    def run(self, progress: Progress = lambda done, total: None) -> Outcome:
+        """Decide every mail of the archive in its order, answering, learning, retraining and judging meanwhile."""
+        if not self.archive:
+            return self.outcome
+        begins_at = _time(self.archive[0])
+        self.ledger.append([self.options.policy], begins_at)
+        ensure_champion(self.ledger, self.registry, self.options.champion, self._key, begins_at)
+        if self.options.retrain_every:
+            self._retrain_at = begins_at + self.options.retrain_every
+        done = 0
+        while done < len(self.archive):
+            self._catch_up(_time(self.archive[done]))
+            group = self._group(done)
+            self._decide(group)
+            done += len(group)
+            progress(done, len(self.archive))
+        self._finish()
+        return self.outcome
+
+    @property
+    def _key(self) -> bytes:
+        return self.keys.subkey("features")
+
+    def _group(self, start: int) -> Sequence[Message]:
+        """The mails from `start` on that nothing happens between."""
+        size = 1 if self.options.delay == timedelta(0) else GROUP
+        until = self._next_at()
+        end = start + 1
+        while end < min(start + size, len(self.archive)) and _time(self.archive[end]) < until:
+            end += 1
+        return self.archive[start:end]
+
+    def _next_at(self) -> datetime:
+        upcoming = [self._due[0][0]] if self._due else []
+        upcoming += [self._changes[0].at] if self._changes else []
+        upcoming += [self._retrain_at] if self._retrain_at else []
+        return min(upcoming, default=datetime.max.replace(tzinfo=UTC))
+
+    def _decide(self, group: Sequence[Message]) -> None:
+        emails = {email.id: (email, message) for message in group for email in [self._receive(message)]}
+        for decision in self.desk.triage([email for email, _ in emails.values()], at=lambda email: email.received_at):
+            email, message = emails[decision.email_id]
+            truth = self._id_of(message.department) if message.department is not None else None
+            self.outcome.decisions.append(decision)
+            self.outcome.truths.append(truth)
+            self.outcome.threads[email.id] = email.thread or email.id
+            if decision.drawn:
+                self._ask(decision, message)
+
+    def _receive(self, message: Message) -> Email:
+        return receive(message, self.keys, _time(message))
+
+    def _ask(self, decision: Decision, message: Message) -> None:
+        shown = None if decision.blind or decision.department is None else decision.department
+        for number, planned in enumerate(plan_answers(message, decision.decided_at, self.options.delay)):
+            answer = Answer(
+                answer_id=f"{decision.email_id}:{number}",
+                email_id=decision.email_id,
+                department=self._id_of(planned.department),
+                suggestion=shown,
+                blind=decision.blind,
+                reviewer="simulated",
+                answered_at=planned.at,
+            )
+            heapq.heappush(self._due, (planned.at, len(self.outcome.decisions) * 100 + number, answer))
+
+    def _catch_up(self, now: datetime) -> None:
+        """Let everything happen that is due by `now`, in the order of its time."""
+        while (at := self._next_at()) <= now:
+            if self._changes and self._changes[0].at <= at:
+                self._change(self._changes.pop(0))
+            elif self._retrain_at == at:
+                self._judge_and_retrain(at)
+            else:
+                self._answer(at)
+
+    def _answer(self, at: datetime) -> None:
+        given = []
+        while self._due and self._due[0][0] <= at:
+            given.append(heapq.heappop(self._due)[2])
+        self._introduce([answer.department for answer in given if answer.department is not None], at)
+        corrections = [correction_of(answer, self.desk.taxonomy) for answer in given]
+        self.ledger.append(corrections, at)
+        for correction in corrections:
+            if correction.department is not None:
+                self.outcome.answers.setdefault(correction.email_id, correction.department)
+
+    def _introduce(self, ids: Sequence[str], at: datetime) -> None:
+        """Add departments at their first answer: an archive does not tell when they began."""
+        known = self.desk.taxonomy.lessons_of
+        added = [DepartmentAdded(id, self.outcome.names[id]) for id in dict.fromkeys(ids) if id not in known]
+        if added:
+            self.ledger.append(added, at)
+            self.desk.refresh()
+
+    def _id_of(self, name: str) -> str:
+        if name not in self.ids:
+            self.ids[name] = _unused(department_id(name), set(self.ids.values()))
+            self.outcome.names[self.ids[name]] = name
+        return self.ids[name]
+
+    def _change(self, change: Change) -> None:
+        for named in change.changes:
+            if isinstance(named, DepartmentAdded | DepartmentRenamed):
+                self.ids[named.name] = named.id
+                self.outcome.names[named.id] = named.name
+        self.ledger.append(list(change.changes), change.at)
+        self.desk.refresh()
+
+    def _judge_and_retrain(self, at: datetime) -> None:
+        assert self.options.retrain_every is not None
+        self._retrain_at = at + self.options.retrain_every
+        self._judge(at)
+        if self.watch is not None and (verdict := self.watch(self.ledger, at)):
+            self.outcome.verdicts.append((at, verdict))
+        self.desk.refresh()
+        champion = self.desk.champion
+        recipe = self.options.challenger if champion.recipe == self.options.champion else self.options.champion
+        retrain(self.ledger, self.registry, recipe, self._key, ("on schedule",), at)
+
+    def _judge(self, at: datetime) -> None:
+        judged = judge(self.ledger, self.options.rule, at)
+        if judged is not None:
+            moved = conclude_duel(self.ledger, self.registry, judged, "backtest", at)
+            self.outcome.judgements.append(Judgment(at, judged, moved))
+
+    def _finish(self) -> None:
+        """Take in the answers that were still due, and remember what the champion became."""
+        while self._due:
+            self._answer(self._due[0][0])
+        self.desk.refresh()
+        champion = standing_at(self.ledger).champion
+        if champion is not None:
+            learner = self.desk.learners[champion.entrant]
+            self.outcome.fingerprint, self.outcome.lessons = learner.fingerprint(), learner.lessons
+
+
+def _time(message: Message) -> datetime:
+    return message.received_at or datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _unused(id: str, taken: set[str]) -> str:
+    number, unused = 1, id
+    while unused in taken:
+        number += 1
+        unused = f"{id}-{number}"
+    return unused
+
+
+def readable(read: Iterator[Message | Unreadable]) -> tuple[list[Message], list[Unreadable]]:
+    """Messages in order of time (ties as read), and what could not be read."""
+    messages: list[Message] = []
+    unreadable: list[Unreadable] = []
+    for item in read:
+        if isinstance(item, Message):
+            messages.append(item)
+        else:
+            unreadable.append(item)
+    return sorted(messages, key=_time), unreadable

@@ -1,0 +1,113 @@
+"""What the use cases ask of the ledger, as types; the one implementation is `adapters.sql.ledger.Ledger`."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from triage_cl.domain.corrections import Correction
+from triage_cl.domain.decisions import Decision, ShadowDecision
+from triage_cl.domain.emails import Email, Unreadable
+from triage_cl.domain.facts import Fact, Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A mail with everything that was decided about it, stored together or not at all.
+
+    `agreeing` names the challengers' entrants that concluded as the champion did.
+    """
+
+    email: Email
+    decision: Decision
+    disagreements: tuple[ShadowDecision, ...] = ()
+    agreeing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A decision, with the first answer that a drawn mail got, where it got one.
+
+    `thread` clusters mails (None where the text is no longer kept); `length` counts characters; `position` is the
+    ledger's when the decision was stored.
+    """
+
+    decision: Decision
+    answer: Correction | None
+    thread: str | None
+    received_at: datetime
+    length: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A mail on which a challenger concluded otherwise than the champion, with its answer where it got one."""
+
+    decision: Decision
+    shadow: ShadowDecision
+    answer: Correction | None
+
+
+class Ledger(Protocol):
+    """Facts in order, records by key."""
+
+    def append(self, facts: Sequence[Fact], at: datetime) -> list[Recorded]:
+        """Record facts, each once; what comes back was new, and is durable."""
+        ...
+
+    def facts(self, after: int = 0, until: int | None = None, kinds: Iterable[str] | None = None) -> Iterator[Recorded]:
+        """Facts after a position and up to another, in order."""
+        ...
+
+    def position(self) -> int:
+        """The position of the last fact."""
+        ...
+
+    def admit(self, admissions: Sequence[Admission], decided_under: int) -> list[str] | None:
+        """Store decided mails; the ids of the new ones, or None if a fact newer than `decided_under` governs."""
+        ...
+
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Which of these mails are there."""
+        ...
+
+    def emails(self, ids: Sequence[str]) -> Mapping[str, Email]:
+        """The mails of these ids whose text is kept."""
+        ...
+
+    def quarantine(self, found: Sequence[Unreadable], at: datetime) -> int:
+        """Keep what could not be read; how many are new."""
+        ...
+
+    def corrected_before(self, ids: Sequence[str], position: int) -> set[str]:
+        """Which of these mails had a correction at or before `position`."""
+        ...
+
+    def decisions(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Answered]:
+        """Decisions in their order, with the first answer of the drawn."""
+        ...
+
+    def recent_decisions(self, count: int) -> list[Decision]:
+        """The last decisions, oldest first."""
+        ...
+
+    def spending(self) -> tuple[int, int, datetime | None]:
+        """Mails decided, mails drawn, and the time of the first decision."""
+        ...
+
+    def disputes(self, champion: str, challenger: str) -> list[Dispute]:
+        """What two entrants disagree about, in decision order."""
+        ...
+
+    def agreements(self, champion: str, challenger: str) -> Mapping[date, int]:
+        """How many mails a day two entrants agree about."""
+        ...
+
+    def unpublished(self, limit: int) -> list[Decision]:
+        """Drawn decisions that no reviewer was given yet, in the order of their priority."""
+        ...
+
+    def published(self, tasks: Mapping[str, str], at: datetime) -> None:
+        """Remember which task each mail became."""
+        ...

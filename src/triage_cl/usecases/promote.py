@@ -1,0 +1,158 @@
+"""Judge the challenger on reviewed disagreements, and let it take over.
+
+The duel is that of betting e-processes with a confidence sequence beside it (Waudby-Smith & Ramdas 2024;
+Howard, Ramdas, McAuliffe & Sekhon 2021): valid however often somebody looks. Mails about which both agree are
+factors of one, so they need no review.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from triage_cl.domain.errors import BadInput
+from triage_cl.domain.promotion import Evidence, PromotionDecision, PromotionRule, Verdict, decide_promotion
+from triage_cl.domain.versions import CHALLENGER, CHAMPION, Judgement, ModelVersion
+from triage_cl.statistics.sequences import BettingTest, ConfidenceSequence
+from triage_cl.usecases.ledger import Dispute, Ledger
+from triage_cl.usecases.registry import Registry
+from triage_cl.usecases.retrain import move_alias, standing_at
+
+DEFAULT_WINDOW = timedelta(days=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A look at the duel between two versions."""
+
+    champion: ModelVersion
+    challenger: ModelVersion
+    evidence: Evidence
+    decision: PromotionDecision
+
+
+def judge(
+    ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = DEFAULT_WINDOW
+) -> Judged | None:
+    """What the duel says at `at`, recorded in the ledger; None where nobody challenges."""
+    standing = standing_at(ledger)
+    champion, challenger = standing.champion, standing.challenger
+    if champion is None or challenger is None:
+        return None
+    disputes = ledger.disputes(champion.entrant, challenger.entrant)
+    agreements = ledger.agreements(champion.entrant, challenger.entrant)
+    evidence = weigh(disputes, agreements, at - window)
+    decision = decide_promotion(evidence, rule)
+    ledger.append([_judgement(champion, challenger, evidence, decision)], at)
+    return Judged(champion, challenger, evidence, decision)
+
+
+def weigh(disputes: Sequence[Dispute], agreements: Mapping[date, int], waits_since: datetime) -> Evidence:
+    """The evidence in decision order, up to the first drawn dispute that may still be answered.
+
+    Drawn disputes older than `waits_since` without an answer are non-response and weigh nothing.
+    """
+    settled = settle(disputes, waits_since)
+    through = settled[-1].decision.decided_at.date() if settled else date.min
+    if len(settled) == len(disputes):
+        through = date.max
+    counted = {day: mails for day, mails in agreements.items() if day <= through}
+    least = min((dispute.decision.review_probability for dispute in settled), default=1.0)
+    betting, sequence = BettingTest(), ConfidenceSequence(bound=1.0)
+    answered = 0
+    total = 0.0
+    days = iter(sorted(counted))
+    day = next(days, None)
+    for dispute in settled:
+        while day is not None and day <= dispute.decision.decided_at.date():
+            sequence.update_zeros(counted[day])
+            day = next(days, None)
+        gain = gain_of(dispute)
+        weight = least / dispute.decision.review_probability
+        if gain is not None:
+            answered += 1
+            betting.update(gain, weight)
+        total += (gain or 0.0) * weight
+        sequence.update((gain or 0.0) * weight)
+    while day is not None:
+        sequence.update_zeros(counted[day])
+        day = next(days, None)
+    mails = len(settled) + sum(counted.values())
+    low, high = sequence.interval
+    return Evidence(
+        mails=mails,
+        disputed=len(settled),
+        answered=answered,
+        e_value=betting.e_value,
+        gain=total / least / mails if mails else 0.0,
+        gain_low=max(-1.0, low / least),
+        gain_high=min(1.0, high / least),
+    )
+
+
+def settle(disputes: Sequence[Dispute], waits_since: datetime) -> list[Dispute]:
+    """The disputes before the first that was drawn and may still be answered."""
+    settled = []
+    for dispute in disputes:
+        decision = dispute.decision
+        if decision.drawn and dispute.answer is None and decision.decided_at > waits_since:
+            break
+        settled.append(dispute)
+    return settled
+
+
+def gain_of(dispute: Dispute) -> float | None:
+    """1 where the challenger alone is right, -1 where the champion alone is, 0 where neither; None unanswered."""
+    answer = dispute.answer
+    if answer is None or answer.department is None:
+        return None
+    challenger_right = dispute.shadow.department == answer.department
+    champion_right = dispute.decision.department == answer.department
+    return float(challenger_right) - float(champion_right)
+
+
+def _judgement(
+    champion: ModelVersion, challenger: ModelVersion, evidence: Evidence, decision: PromotionDecision
+) -> Judgement:
+    return Judgement(
+        champion=champion.version,
+        challenger=challenger.version,
+        verdict=decision.verdict.value,
+        reasons=decision.reasons,
+        answered=evidence.answered,
+        mails=evidence.mails,
+        e_value=evidence.e_value,
+        gain=evidence.gain,
+        gain_low=evidence.gain_low,
+        gain_high=evidence.gain_high,
+    )
+
+
+def conclude_duel(
+    ledger: Ledger, registry: Registry, judged: Judged, decided_by: str, at: datetime
+) -> bool:
+    """Act on a judgement: promote or retire; whether an alias moved.
+
+    A promoted challenger's predecessor goes on in shadow, and can win its place back.
+    """
+    reasons = judged.decision.reasons
+    match judged.decision.verdict:
+        case Verdict.PROMOTE:
+            promote(ledger, registry, judged.challenger, reasons, decided_by, at)
+        case Verdict.RETIRE:
+            move_alias(ledger, registry, CHALLENGER, None, judged.challenger, reasons, decided_by, at)
+        case Verdict.KEEP:
+            return False
+    return True
+
+
+def promote(
+    ledger: Ledger, registry: Registry, version: ModelVersion, reasons: tuple[str, ...], decided_by: str, at: datetime
+) -> None:
+    """`version` becomes champion; the deposed champion challenges it from now on."""
+    deposed = standing_at(ledger).champion
+    if deposed is not None and deposed.version == version.version:
+        raise BadInput(f"{version.version} is champion already.")
+    move_alias(ledger, registry, CHAMPION, version, deposed, reasons, decided_by, at)
+    if deposed is not None:
+        why = (f"deposed by {version.version}, stays in shadow",)
+        move_alias(ledger, registry, CHALLENGER, deposed, version, why, decided_by, at)

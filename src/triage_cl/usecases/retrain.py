@@ -1,0 +1,123 @@
+"""Make model versions: the first champion, and challengers folded from the ledger with other recipes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from triage_cl.domain.versions import (
+    CHALLENGER,
+    CHAMPION,
+    AliasMoved,
+    ModelVersion,
+    Standing,
+    entrant_of,
+    fold_standing,
+    version_name,
+)
+from triage_cl.learning.learner import Learner
+from triage_cl.learning.recipes import find_recipe
+from triage_cl.usecases.learn import fold
+from triage_cl.usecases.ledger import Ledger
+from triage_cl.usecases.registry import Entry, Registry
+
+STANDING = (ModelVersion.kind, AliasMoved.kind)
+
+
+def standing_at(ledger: Ledger, as_of: int | None = None) -> Standing:
+    """Versions and aliases as they stood at a position (None: now)."""
+    recorded = ledger.facts(until=as_of, kinds=STANDING)
+    return fold_standing((r.position, r.fact) for r in recorded if isinstance(r.fact, ModelVersion | AliasMoved))
+
+
+def ensure_champion(ledger: Ledger, registry: Registry, recipe: str, key: bytes, at: datetime) -> ModelVersion:
+    """The champion; on a ledger without one, `recipe` becomes it."""
+    standing = standing_at(ledger)
+    if standing.champion is not None:
+        return standing.champion
+    learner = fold(ledger, recipe, key, 0, ledger.position(), ledger.position())
+    version = register(ledger, registry, learner, ("the first of this ledger",), at)
+    move_alias(ledger, registry, CHAMPION, version, None, ("the ledger had no champion",), "triage", at)
+    return version
+
+
+def retrain(
+    ledger: Ledger, registry: Registry, recipe: str, key: bytes, reasons: Sequence[str], at: datetime, start: int = 0
+) -> tuple[ModelVersion, Learner]:
+    """A new version of `recipe`, folded over everything after `start`; it challenges unless it is the champion's."""
+    find_recipe(recipe)
+    position = ledger.position()
+    learner = fold(ledger, recipe, key, start, position, position)
+    version = register(ledger, registry, learner, tuple(reasons), at)
+    standing = standing_at(ledger)
+    champion, challenger = standing.champion, standing.challenger
+    if champion is not None and champion.entrant == version.entrant:
+        move_alias(ledger, registry, CHAMPION, version, champion, ("retrained", *reasons), "triage", at)
+    else:
+        move_alias(ledger, registry, CHALLENGER, version, challenger, tuple(reasons), "triage", at)
+    return version, learner
+
+
+def register(
+    ledger: Ledger, registry: Registry, learner: Learner, reasons: tuple[str, ...], at: datetime
+) -> ModelVersion:
+    """The learner as a model version, in the registry and then in the ledger."""
+    entrant = entrant_of(learner.recipe.name, learner.start)
+    version = ModelVersion(
+        version=version_name(entrant, learner.through, learner.as_of),
+        recipe=learner.recipe.name,
+        start=learner.start,
+        through=learner.through,
+        as_of=learner.as_of,
+        lessons=learner.lessons,
+        fingerprint=learner.fingerprint(),
+        reasons=reasons,
+    )
+    registry.register(entry_of(version), learner.snapshot())
+    ledger.append([version], at)
+    return version
+
+
+def entry_of(version: ModelVersion) -> Entry:
+    """What the registry keeps beside the snapshot."""
+    return Entry(
+        version=version.version,
+        recipe=version.recipe,
+        start=version.start,
+        through=version.through,
+        as_of=version.as_of,
+        fingerprint=version.fingerprint,
+        metrics={"lessons": float(version.lessons)},
+        reasons=version.reasons,
+    )
+
+
+def move_alias(
+    ledger: Ledger,
+    registry: Registry,
+    alias: str,
+    version: ModelVersion | None,
+    previous: ModelVersion | None,
+    reasons: tuple[str, ...],
+    decided_by: str,
+    at: datetime,
+) -> None:
+    """Record that an alias moves and why, then move it in the registry."""
+    moved = AliasMoved(
+        alias=alias,
+        version=version.version if version else None,
+        previous=previous.version if previous else None,
+        reasons=reasons,
+        decided_by=decided_by,
+    )
+    ledger.append([moved], at)
+    if version is not None:
+        registry.point(alias, version.version)
+
+
+def mirror_aliases(ledger: Ledger, registry: Registry) -> list[str]:
+    """Aliases that stood otherwise in the registry than in the ledger, now moved: the ledger is the truth."""
+    moved = []
+    for alias, version in sorted(standing_at(ledger).aliases.items()):
+        if version is not None and registry.aliased(alias) != version:
+            registry.point(alias, version)
+            moved.append(alias)
+    return moved

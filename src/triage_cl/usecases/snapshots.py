@@ -1,0 +1,69 @@
+"""Snapshots of live learners: a cache that spares folding; whatever is missing or stale is folded again."""
+
+from pathlib import Path
+
+from triage_cl.domain.errors import BadSnapshot
+from triage_cl.domain.versions import ModelVersion, entrant_of, version_name
+from triage_cl.learning.learner import Learner
+from triage_cl.usecases.learn import fold
+from triage_cl.usecases.ledger import Ledger
+
+#: How many snapshots of one entrant are kept.
+KEPT = 3
+
+
+class Snapshots:
+    """A folder of snapshots, or none: then every learner is folded from the ledger."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+
+    def save(self, learner: Learner) -> None:
+        """Keep a learner's bytes; a snapshot is complete or not there."""
+        if self.folder is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / _file(entrant_of(learner.recipe.name, learner.start), learner.through, learner.as_of)
+        if path.exists():
+            return
+        part = path.with_suffix(f".{id(learner)}.part")
+        part.write_bytes(learner.snapshot())
+        part.replace(path)
+        for old in self._of(entrant_of(learner.recipe.name, learner.start))[:-KEPT]:
+            old.unlink(missing_ok=True)
+
+    def load(self, ledger: Ledger, version: ModelVersion, key: bytes) -> Learner:
+        """The learner of `version`, or for an online recipe one that followed the ledger further."""
+        head = ledger.position()
+        for path in reversed(self._of(version.entrant)):
+            learner = _restored(path, key)
+            if learner is not None and _serves(learner, version, head):
+                return learner
+        return fold(ledger, version.recipe, key, version.start, version.through, version.as_of)
+
+    def _of(self, entrant: str) -> list[Path]:
+        if self.folder is None or not self.folder.is_dir():
+            return []
+        found = [path for path in self.folder.glob("*.safetensors") if path.name.rpartition("@")[0] == entrant]
+        return sorted(found, key=_positions)
+
+
+def _file(entrant: str, through: int, as_of: int) -> str:
+    return f"{version_name(entrant, through, as_of)}.safetensors"
+
+
+def _positions(path: Path) -> tuple[int, ...]:
+    return tuple(int(position) for position in path.stem.rpartition("@")[2].split("-"))
+
+
+def _restored(path: Path, key: bytes) -> Learner | None:
+    try:
+        return Learner.restore(path.read_bytes(), key)
+    except (BadSnapshot, OSError):
+        return None
+
+
+def _serves(learner: Learner, version: ModelVersion, head: int) -> bool:
+    if learner.recipe.kind == "batch":
+        return (learner.through, learner.as_of) == (version.through, version.as_of)
+    return version.as_of <= learner.as_of <= head

@@ -1,0 +1,169 @@
+"""Decide mail: champion and challenger on the same features, an action, a review probability and its draw."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from triage_cl.domain.decisions import Bars, Conclusion, Decision, ShadowDecision, conclude, decide_action
+from triage_cl.domain.departments import Taxonomy
+from triage_cl.domain.emails import Email
+from triage_cl.domain.errors import NoChampion
+from triage_cl.domain.facts import Recorded
+from triage_cl.domain.review import HORIZON, Budget, ReviewPolicy, doubt_of
+from triage_cl.domain.versions import AliasMoved, ModelVersion, Standing
+from triage_cl.learning.hashing import Features
+from triage_cl.learning.learner import Learner
+from triage_cl.privacy.keys import Keys
+from triage_cl.usecases.learn import CHANGES, describe_email, follow, taxonomy_at
+from triage_cl.usecases.ledger import Admission, Ledger
+from triage_cl.usecases.snapshots import Snapshots
+
+GOVERNS_LEARNERS = (ModelVersion.kind, AliasMoved.kind)
+
+
+@dataclass
+class Desk:
+    """What one process needs to decide mail; it follows the ledger and can be made anew from it at any time."""
+
+    ledger: Ledger
+    keys: Keys
+    snapshots: Snapshots
+    bars: Bars = field(default_factory=Bars)
+    seen: int = 0
+    standing: Standing = field(default_factory=Standing)
+    taxonomy: Taxonomy = field(default_factory=Taxonomy)
+    budget: Budget = field(default_factory=lambda: Budget(ReviewPolicy()))
+    learners: dict[str, Learner] = field(default_factory=dict)
+
+    def refresh(self) -> None:
+        """Take in everything that the ledger has by now."""
+        news = list(self.ledger.facts(after=self.seen))
+        if not news and self.learners:
+            return
+        for recorded in news:
+            self._take(recorded)
+        self.seen = news[-1].position if news else self.seen
+        if any(recorded.fact.kind in CHANGES for recorded in news):
+            self.taxonomy = taxonomy_at(self.ledger, self.seen)
+        self._follow()
+
+    def _take(self, recorded: Recorded) -> None:
+        match recorded.fact:
+            case ModelVersion() | AliasMoved() as fact:
+                self.standing = self.standing.apply(recorded.position, fact)
+            case ReviewPolicy() as policy:
+                self.budget = budget_of(self.ledger, policy)
+
+    def _follow(self) -> None:
+        acting = [version for version in (self.standing.champion, self.standing.challenger) if version]
+        self.learners = {version.entrant: self._learner(version) for version in acting}
+
+    def _learner(self, version: ModelVersion) -> Learner:
+        learner = self.learners.get(version.entrant)
+        key = self.keys.subkey("features")
+        if learner is None or (learner.recipe.kind == "batch" and learner.through != version.through):
+            learner = self.snapshots.load(self.ledger, version, key)
+        return follow(self.ledger, learner) if learner.recipe.kind == "online" else learner
+
+    @property
+    def champion(self) -> ModelVersion:
+        """The version that acts; NoChampion where there is none yet."""
+        if self.standing.champion is None:
+            raise NoChampion
+        return self.standing.champion
+
+    def probabilities(self, entrant: str, features: Sequence[Features]) -> list[Mapping[str, float]]:
+        """What an entrant believes of each mail, over the departments that exist."""
+        learner = self.learners[entrant]
+        homes = [self.taxonomy.teaches(department) for department in learner.classes]
+        believed: list[Mapping[str, float]] = []
+        for row in learner.probabilities(features).tolist():
+            totals: dict[str, float] = {}
+            for home, probability in zip(homes, row, strict=True):
+                if home is not None:
+                    totals[home] = totals.get(home, 0.0) + probability
+            believed.append(totals)
+        return believed
+
+    def decide(self, emails: Sequence[Email], at: Callable[[Email], datetime]) -> list[Admission]:
+        """A decision for each mail, not stored yet."""
+        key = self.keys.subkey("features")
+        features = [describe_email(key, email) for email in emails]
+        champion = self.champion
+        believed = self.probabilities(champion.entrant, features)
+        unseen = self.learners[champion.entrant].unseen(features)
+        challenger = self.standing.challenger
+        shadows = self.probabilities(challenger.entrant, features) if challenger else None
+        return [
+            self._admission(email, conclude(believed[i]), unseen[i], conclude(shadows[i]) if shadows else None, at(email))
+            for i, email in enumerate(emails)
+        ]
+
+    def _admission(
+        self, email: Email, conclusion: Conclusion, unseen: float | None, shadow: Conclusion | None, at: datetime
+    ) -> Admission:
+        action = decide_action(conclusion, self.bars)
+        disputed = shadow is not None and shadow.department != conclusion.department
+        doubt = doubt_of(conclusion, action)
+        learner = self.learners[self.champion.entrant]
+        blind = disputed or self.keys.uniform("blind", email.id) < self.budget.policy.blind_part
+        decision = Decision(
+            email_id=email.id,
+            version=self.champion.version,
+            department=conclusion.department,
+            confidence=conclusion.confidence,
+            margin=conclusion.margin,
+            unseen=unseen,
+            action=action,
+            review_probability=self.budget.probability(doubt, disputed, at),
+            draw=self.keys.uniform("review", email.id),
+            blind=blind,
+            disputed=disputed,
+            decided_at=at,
+            through=learner.through,
+            as_of=learner.as_of,
+        )
+        return _admission(email, decision, self.standing.challenger, shadow)
+
+    def triage(self, emails: Sequence[Email], at: Callable[[Email], datetime]) -> list[Decision]:
+        """Decide and store mail; what comes back is durable. Mail that the ledger has already is left out."""
+        known = self.ledger.known([email.id for email in emails])
+        unique = {email.id: email for email in emails if email.id not in known}
+        while True:
+            self.refresh()
+            admissions = self.decide(list(unique.values()), at)
+            stored = self.ledger.admit(admissions, decided_under=self.seen)
+            if stored is not None:
+                new = set(stored)
+                decisions = [admission.decision for admission in admissions if admission.email.id in new]
+                self._spend(decisions)
+                return decisions
+
+    def _spend(self, decisions: Sequence[Decision]) -> None:
+        for decision in decisions:
+            self.budget.record(doubt_in(decision), decision.disputed, decision.drawn, decision.decided_at)
+
+
+def _admission(
+    email: Email, decision: Decision, challenger: ModelVersion | None, shadow: Conclusion | None
+) -> Admission:
+    if challenger is None or shadow is None:
+        return Admission(email, decision)
+    if not decision.disputed:
+        return Admission(email, decision, agreeing=(challenger.entrant,))
+    other = ShadowDecision(email.id, challenger.entrant, shadow.department, shadow.confidence)
+    return Admission(email, decision, disagreements=(other,))
+
+
+def budget_of(ledger: Ledger, policy: ReviewPolicy) -> Budget:
+    """The budget as the decisions so far leave it."""
+    seen, drawn, first_at = ledger.spending()
+    budget = Budget(policy, seen=seen, drawn=drawn, first_at=first_at)
+    for decision in ledger.recent_decisions(HORIZON):
+        budget.recent.append((doubt_in(decision), decision.disputed))
+    return budget
+
+
+def doubt_in(decision: Decision) -> float:
+    """The doubt with which a decision was made."""
+    return doubt_of(Conclusion(decision.department, decision.confidence, decision.margin), decision.action)
