@@ -7,25 +7,22 @@ PYTHON ?= python3
 checksum = $(firstword $(shell $(1) 2>/dev/null | cksum))
 python := $(shell $(PYTHON) -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)
 installer := .uv/ready-$(call checksum,cat bootstrap.lock)
-environment := .venv/made-$(call checksum,echo '$(python) $(CURDIR)')
-packages := .venv/locked-$(call checksum,cat requirements.lock)
-project := .venv/project-$(call checksum,cat pyproject.toml)
+environment := .venv/ready-$(call checksum,echo '$(python) $(CURDIR)')
+packages := $(environment)-$(call checksum,cat requirements.lock)
+project := $(packages)-$(call checksum,cat pyproject.toml)
 
 uv := .uv/bin/uv
 compile := $(uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format wheel lock upgrade
+.PHONY: help demo test check format wheel lock upgrade
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: | $(project) ## triage a synthetic organisation's mail, end to end
 	.venv/bin/triage demo
-
-up: | $(project) ## run the whole system on this machine until Ctrl-C
-	.venv/bin/triage up
 
 test: | $(project) ## run the tests
 	.venv/bin/pytest
@@ -72,11 +69,11 @@ $(environment): | $(installer)
 
 $(packages): | $(environment)
 	@echo "Installing the locked packages into .venv (the first time takes a minute or two) ..."
-	@rm -f .venv/locked-* .venv/project-*
+	@rm -f $(environment)-*
 	@$(uv) pip sync --quiet --python .venv --no-build --compile-bytecode --require-hashes requirements.lock
 	@touch $@
 
 $(project): | $(packages)
-	@rm -f .venv/project-*
+	@rm -f $(packages)-*
 	@$(uv) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@

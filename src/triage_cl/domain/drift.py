@@ -15,13 +15,19 @@ from typing import ClassVar, Literal
 
 Kind = Literal["data", "prediction", "quality"]
 Level = Literal["quiet", "watch", "retrain"]
+#: Above which value to watch, and above which to retrain.
+Bars = tuple[float, float]
 
 #: How many mails, or answers, the smaller window needs before a comparison means anything.
 LEAST_ROWS: dict[Kind, int] = {"data": 100, "prediction": 100, "quality": 30}
 
 #: Bars of the population stability index, and of the drop in accuracy, for windows so large that chance is no matter.
-SHIFT_BARS = (0.1, 0.25)
-ACCURACY_BARS = (0.05, 0.10)
+SHIFT_BARS: Bars = (0.1, 0.25)
+ACCURACY_BARS: Bars = (0.05, 0.10)
+
+#: Bars of a shift that is worth a look and no more, and of one that is no reason to act.
+WATCH_ONLY: Bars = (0.1, inf)
+NEVER: Bars = (inf, inf)
 
 #: How surely chance alone stays below a bar: to watch, to retrain.
 SURE = (0.99, 0.999)
@@ -59,7 +65,7 @@ class Measure:
         """The number against the bar that it passed, or else against the next one, in words."""
         if not self.enough:
             unit = "answers" if self.kind == "quality" else "mails"
-            return f"too little to compare {self.name}: {self.rows} {unit}, {LEAST_ROWS[self.kind]} are needed"
+            return f"too few {unit} to compare: {self.rows} in the smaller window, {LEAST_ROWS[self.kind]} are needed"
         passed = {"quiet": self.watch, "watch": self.watch, "retrain": self.retrain}[self.level]
         stands = f"not above {passed:.2f}" if self.level == "quiet" else f"above {passed:.2f} ({self.level})"
         if self.kind == "quality":
@@ -104,25 +110,32 @@ def _reasons_for_quiet(measures: Sequence[Measure]) -> tuple[str, ...]:
     compared = [measure for measure in measures if measure.enough and measure.watch < inf]
     nearest = sorted(compared, key=lambda measure: measure.watch - measure.value)[:1]
     small = [measure for measure in measures if not measure.enough]
-    return tuple(measure.reason for measure in (*nearest, *small)) or ("nothing changed for the worse",)
+    reasons = dict.fromkeys(measure.reason for measure in (*nearest, *small))
+    return tuple(reasons) or ("nothing changed for the worse",)
 
 
-def shift(name: str, kind: Kind, reference: Sequence[int], current: Sequence[int], worse: bool = True) -> Measure:
-    """How far a distribution shifted, from the number of mails in each bin of both windows.
+def shift(
+    name: str, kind: Kind, reference: Sequence[int], current: Sequence[int], bars: Bars = SHIFT_BARS
+) -> Measure:
+    """How far a distribution shifted, from the number of mails in each bin of both windows."""
+    bins = [pair for pair in zip(reference, current, strict=True) if any(pair)]
+    before, after = sum(reference), sum(current)
+    watch, retrain = _above_chance(bars, [chance_shift(len(bins), before, after, sure) for sure in SURE])
+    return Measure(name, kind, population_stability(bins), watch, retrain, min(before, after))
 
-    `worse` tells whether the change can be for the worse at all: a learner that becomes surer is no reason to act.
+
+def _above_chance(bars: Bars, chance: Sequence[float]) -> Bars:
+    return max(bars[0], chance[0]), max(bars[1], chance[1])
+
+
+def population_stability(bins: Sequence[tuple[int, int]]) -> float:
+    """The index, the sum of (q - p) ln(q / p), from the (reference, current) number of mails in each bin.
+
+    Half a mail is added to each number, so that a share is never zero.
     """
-    sizes = (len(reference), sum(reference), sum(current))
-    watch, retrain = (max(bar, chance_shift(*sizes, sure)) for bar, sure in zip(SHIFT_BARS, SURE, strict=True))
-    bars = (watch, retrain) if worse else (inf, inf)
-    return Measure(name, kind, population_stability(reference, current), *bars, rows=min(sizes[1:]))
-
-
-def population_stability(reference: Sequence[int], current: Sequence[int]) -> float:
-    """The index, sum of (q - p) ln(q / p) over the bins; half a mail is added to each, so that none is empty."""
-    shares = [[count + 0.5 for count in counts] for counts in (reference, current)]
-    before, after = ([count / sum(counts) for count in counts] for counts in shares)
-    return sum((q - p) * log(q / p) for p, q in zip(before, after, strict=True))
+    before, after = (sum(pair[window] + 0.5 for pair in bins) for window in (0, 1))
+    shares = [((reference + 0.5) / before, (current + 0.5) / after) for reference, current in bins]
+    return sum((q - p) * log(q / p) for p, q in shares)
 
 
 def chance_shift(bins: int, reference: int, current: int, sure: float) -> float:
@@ -166,8 +179,6 @@ def weighted_accuracy(answers: Iterable[tuple[bool, float]]) -> Accuracy:
 def accuracy_drop(reference: Accuracy, current: Accuracy) -> Measure:
     """By how much accuracy fell, as a fraction of all mail, against bars above what chance does to so few answers."""
     error = sqrt(reference.error**2 + current.error**2)
-    watch, retrain = (
-        max(bar, error * NormalDist().inv_cdf(sure)) for bar, sure in zip(ACCURACY_BARS, SURE, strict=True)
-    )
+    watch, retrain = _above_chance(ACCURACY_BARS, [error * NormalDist().inv_cdf(sure) for sure in SURE])
     drop = reference.point - current.point
     return Measure("drop in accuracy", "quality", drop, watch, retrain, min(reference.answers, current.answers))

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 from triage_cl.domain.errors import BadInput
 from triage_cl.domain.promotion import Evidence, PromotionDecision, PromotionRule, Verdict, decide_promotion
-from triage_cl.domain.versions import CHALLENGER, CHAMPION, Judgement, ModelVersion
+from triage_cl.domain.versions import CHALLENGER, CHAMPION, AliasMoved, Judgement, ModelVersion
 from triage_cl.statistics.sequences import BettingTest, ConfidenceSequence
 from triage_cl.usecases.ledger import Dispute, Ledger
 from triage_cl.usecases.registry import Registry
@@ -30,10 +30,16 @@ class Judged:
     decision: PromotionDecision
 
 
-def judge(
-    ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = DEFAULT_WINDOW
-) -> Judged | None:
+def judge(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = DEFAULT_WINDOW) -> Judged | None:
     """What the duel says at `at`, recorded in the ledger; None where nobody challenges."""
+    judged = look(ledger, rule, at, window)
+    if judged is not None:
+        ledger.append([_judgement(judged)], at)
+    return judged
+
+
+def look(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = DEFAULT_WINDOW) -> Judged | None:
+    """What the duel says at `at`; None where nobody challenges. Looking often costs nothing: the test allows it."""
     standing = standing_at(ledger)
     champion, challenger = standing.champion, standing.challenger
     if champion is None or challenger is None:
@@ -41,9 +47,7 @@ def judge(
     disputes = ledger.disputes(champion.entrant, challenger.entrant)
     agreements = ledger.agreements(champion.entrant, challenger.entrant)
     evidence = weigh(disputes, agreements, at - window)
-    decision = decide_promotion(evidence, rule)
-    ledger.append([_judgement(champion, challenger, evidence, decision)], at)
-    return Judged(champion, challenger, evidence, decision)
+    return Judged(champion, challenger, evidence, decide_promotion(evidence, rule))
 
 
 def weigh(disputes: Sequence[Dispute], agreements: Mapping[date, int], waits_since: datetime) -> Evidence:
@@ -110,12 +114,11 @@ def gain_of(dispute: Dispute) -> float | None:
     return float(challenger_right) - float(champion_right)
 
 
-def _judgement(
-    champion: ModelVersion, challenger: ModelVersion, evidence: Evidence, decision: PromotionDecision
-) -> Judgement:
+def _judgement(judged: Judged) -> Judgement:
+    evidence, decision = judged.evidence, judged.decision
     return Judgement(
-        champion=champion.version,
-        challenger=challenger.version,
+        champion=judged.champion.version,
+        challenger=judged.challenger.version,
         verdict=decision.verdict.value,
         reasons=decision.reasons,
         answered=evidence.answered,
@@ -156,3 +159,17 @@ def promote(
     if deposed is not None:
         why = (f"deposed by {version.version}, stays in shadow",)
         move_alias(ledger, registry, CHALLENGER, deposed, version, why, decided_by, at)
+
+
+def roll_back(
+    ledger: Ledger, registry: Registry, reasons: tuple[str, ...], decided_by: str, at: datetime
+) -> ModelVersion:
+    """The champion's predecessor, champion again; raises BadInput where there was none."""
+    standing = standing_at(ledger)
+    moves = [recorded.fact for recorded in ledger.facts(kinds=[AliasMoved.kind])]
+    last = [move for move in moves if isinstance(move, AliasMoved) and move.alias == CHAMPION][-1:]
+    previous = last[0].previous if last else None
+    if previous is None:
+        raise BadInput("The champion has no predecessor to roll back to.")
+    promote(ledger, registry, standing.versions[previous], ("rolled back", *reasons), decided_by, at)
+    return standing.versions[previous]

@@ -109,15 +109,14 @@ def move_alias(
         decided_by=decided_by,
     )
     ledger.append([moved], at)
-    if version is not None:
-        registry.point(alias, version.version)
+    registry.point(alias, moved.version)
 
 
 def mirror_aliases(ledger: Ledger, registry: Registry) -> list[str]:
     """Aliases that stood otherwise in the registry than in the ledger, now moved: the ledger is the truth."""
     moved = []
     for alias, version in sorted(standing_at(ledger).aliases.items()):
-        if version is not None and registry.aliased(alias) != version:
+        if registry.aliased(alias) != version:
             registry.point(alias, version)
             moved.append(alias)
     return moved

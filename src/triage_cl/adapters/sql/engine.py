@@ -1,7 +1,9 @@
 """Connections: SQLite as one ledger for several processes, PostgreSQL as it comes."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,7 @@ def make_engine(url: str, durable: bool = True) -> sa.Engine:
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, durable)
-    # Statements' parameters are mail and answers: they stay out of every error.
-    return sa.create_engine(
-        parsed.set(drivername="postgresql+psycopg"),
-        pool_pre_ping=True,
-        hide_parameters=True,
-        connect_args={"connect_timeout": CONNECT_SECONDS} | ({} if durable else {"options": "-c synchronous_commit=off"}),
-    )
+    return _postgresql(parsed.set(drivername="postgresql+psycopg"), durable)
 
 
 def _parsed(url: str) -> sa.URL:
@@ -47,10 +43,21 @@ def _parsed(url: str) -> sa.URL:
     return parsed
 
 
+#: Statements' parameters are mail and answers: they stay out of every error.
+_OPTIONS = {"hide_parameters": True, "json_serializer": partial(json.dumps, ensure_ascii=False, separators=(",", ":"))}
+
+
+def _postgresql(url: sa.URL, durable: bool) -> sa.Engine:
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
+    if not durable:
+        arguments["options"] = "-c synchronous_commit=off"
+    return sa.create_engine(url, pool_pre_ping=True, connect_args=arguments, **_OPTIONS)
+
+
 def _sqlite(url: sa.URL, durable: bool) -> sa.Engine:
     if url.database and url.database != ":memory:":
         _make_folder(Path(url.database).parent)
-    engine = sa.create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **_OPTIONS)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:

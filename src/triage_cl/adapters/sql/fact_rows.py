@@ -47,7 +47,7 @@ def append_facts(connection: sa.Connection, new: Sequence[Fact], at: datetime) -
 
 def lock_counter(connection: sa.Connection) -> tuple[int, str]:
     """The last fact's position and digest; nobody else records a fact until the transaction ends."""
-    return connection.execute(sa.select(counter.c.position, counter.c.head).with_for_update()).one().tuple()
+    return connection.execute(sa.select(counter.c.position, counter.c.head).with_for_update()).one()
 
 
 def _row(position: int, fact: Fact, identity: str | None, at: datetime) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def find_broken_link(connection: sa.Connection) -> int | None:
     names it) to notice that, too.
     """
     position, head = 0, ""
-    rows = connection.execution_options(yield_per=PAGE).execute(sa.select(facts).order_by(facts.c.position))
+    rows = connection.execute(sa.select(facts).order_by(facts.c.position), execution_options={"yield_per": PAGE})
     try:
         for row in rows.mappings():
             link = dict(row)
@@ -102,7 +102,7 @@ def find_broken_link(connection: sa.Connection) -> int | None:
         # What stands there is not even a time, or not JSON.
         return position + 1
     counted = connection.execute(sa.select(counter.c.position, counter.c.head)).one()
-    return None if counted.tuple() == (position, head) else position + 1
+    return None if counted == (position, head) else position + 1
 
 
 def chunks(values: Sequence[str], size: int = 900) -> Iterator[Sequence[str]]:

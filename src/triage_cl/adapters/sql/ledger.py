@@ -104,7 +104,7 @@ class Ledger:
         """How many could not be read, by reason."""
         counted = sa.select(quarantine.c.reason, sa.func.count()).group_by(quarantine.c.reason)
         with reading(self.engine) as connection:
-            return {reason: count for reason, count in connection.execute(counted.order_by(quarantine.c.reason))}
+            return dict(connection.execute(counted.order_by(quarantine.c.reason)).tuples())
 
     def corrected_before(self, ids: Sequence[str], position: int) -> set[str]:
         """Which of these mails had a correction at or before `position`."""
@@ -127,12 +127,12 @@ class Ledger:
         if until is not None:
             wanted = wanted.where(decisions.c.decided_at < until)
         with reading(self.engine) as connection:
-            rows = connection.execution_options(yield_per=PAGE).execute(_in_order(wanted))
+            rows = connection.execute(_in_order(wanted), execution_options={"yield_per": PAGE})
             for page in rows.partitions():
                 answers = _first_answers(connection, [row.email_id for row in page if row.drawn])
                 for row in page:
-                    answer = answers.get(row.email_id)
-                    yield Answered(mail_rows.decision_of(row), answer, row.thread, row.received_at, row.length, row.position)
+                    decision, answer = mail_rows.decision_of(row), answers.get(row.email_id)
+                    yield Answered(decision, answer, row.thread, row.received_at, row.length, row.position)
 
     def recent_decisions(self, count: int) -> list[Decision]:
         """The last decisions, oldest first."""
@@ -151,8 +151,9 @@ class Ledger:
 
     def disputes(self, champion: str, challenger: str) -> list[Dispute]:
         """What two entrants disagree about, in decision order."""
+        department, confidence = shadow_decisions.c.department, shadow_decisions.c.confidence
         wanted = (
-            sa.select(decisions, shadow_decisions.c.department.label("other"), shadow_decisions.c.confidence.label("sure"))
+            sa.select(decisions, department.label("other"), confidence.label("sure"))
             .join(shadow_decisions, shadow_decisions.c.email_id == decisions.c.email_id)
             .where(shadow_decisions.c.challenger == challenger)
             .where(decisions.c.version.startswith(f"{champion}@", autoescape=True))
@@ -175,7 +176,7 @@ class Ledger:
             agreements.c.champion == champion, agreements.c.challenger == challenger
         )
         with reading(self.engine) as connection:
-            return {day: mails for day, mails in connection.execute(wanted.order_by(agreements.c.day))}
+            return dict(connection.execute(wanted.order_by(agreements.c.day)).tuples())
 
     def unpublished(self, limit: int) -> list[Decision]:
         """Drawn decisions that no reviewer was given yet, in the order of their priority."""

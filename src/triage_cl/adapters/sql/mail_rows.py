@@ -5,7 +5,7 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,7 +29,6 @@ from triage_cl.domain.emails import Email, Unreadable
 from triage_cl.domain.facts import GOVERNING
 from triage_cl.domain.versions import entrant_in
 from triage_cl.usecases.ledger import Admission
-
 
 #: A mail's decision and its payload lie in partitions of the same month.
 SAME_MAIL = (payloads.c.email_id == decisions.c.email_id) & (payloads.c.month == decisions.c.month)
@@ -110,9 +109,9 @@ def _decision_row(decision: Decision, position: int) -> dict[str, Any]:
 
 
 def _count_agreements(connection: sa.Connection, new: Sequence[Admission]) -> None:
-    counts = Counter(
-        (entrant_in(a.decision.version), challenger, a.decision.decided_at.date()) for a in new for challenger in a.agreeing
-    )
+    counts: Counter[tuple[str, str, date]] = Counter()
+    for decision, agreeing in ((admission.decision, admission.agreeing) for admission in new):
+        counts.update((entrant_in(decision.version), other, decision.decided_at.date()) for other in agreeing)
     for (champion, challenger, day), mails in sorted(counts.items()):
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         row = dialect.insert(agreements).values(champion=champion, challenger=challenger, day=day, mails=mails)
@@ -149,10 +148,21 @@ def read_emails(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Emai
     found = {}
     for chunk in chunks(ids):
         for row in connection.execute(wanted.where(emails.c.id.in_(chunk))):
-            found[row.email_id] = Email(
-                row.email_id, row.received_at, row.sender, row.subject, row.body, row.thread, row.redaction, row.metadata
-            )
+            found[row.email_id] = _email_of(row)
     return found
+
+
+def _email_of(row: Any) -> Email:
+    return Email(
+        id=row.email_id,
+        received_at=row.received_at,
+        sender=row.sender,
+        subject=row.subject,
+        body=row.body,
+        thread=row.thread,
+        redaction=row.redaction,
+        metadata=row.metadata,
+    )
 
 
 def decision_of(row: Any) -> Decision:

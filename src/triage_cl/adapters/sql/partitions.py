@@ -21,5 +21,6 @@ def ensure_partitions(connection: sa.Connection, months: Iterable[int]) -> None:
         for table in PARTITIONED:
             name = f"{table.name}_{month:06d}"
             if connection.scalar(sa.select(sa.func.to_regclass(name))) is None:
+                attach = f"ATTACH PARTITION {name} FOR VALUES IN ({month:d})"
                 connection.exec_driver_sql(f"CREATE TABLE {name} (LIKE {table.name} INCLUDING ALL)")
-                connection.exec_driver_sql(f"ALTER TABLE {table.name} ATTACH PARTITION {name} FOR VALUES IN ({month:d})")
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} {attach}")

@@ -27,13 +27,13 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """The time to store; a naive one is a ValueError."""
         if value is not None and value.tzinfo is None:
             raise ValueError(f"a time in the ledger must be aware, not {value.isoformat()}")
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, _dialect: Dialect) -> datetime | None:
         """The time that was stored, aware."""
         return None if value is None else (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
 

@@ -1,0 +1,96 @@
+"""The review screen in a terminal: one mail at a time, one line to answer it."""
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+
+from triage_cl.adapters.jsonl_reviews import JsonlReviews
+from triage_cl.domain.departments import Department, Taxonomy
+from triage_cl.usecases.review import Answer, ReviewTask
+
+#: How much of a mail is shown at once, characters.
+SHOWN = 3_000
+
+HELP = "number or name = department, Enter = accept the suggestion, s = skip, q = stop"
+
+
+def answer_tasks(queue: JsonlReviews, taxonomy: Taxonomy, reviewer: str, clock: Callable[[], datetime]) -> int:
+    """Ask about every open task until the reviewer stops or the input ends; how many were answered."""
+    console = Console(highlight=False)
+    departments = sorted(taxonomy.departments.values(), key=lambda department: department.name.casefold())
+    if not departments:
+        console.print("There are no departments yet; `triage departments add NAME…` makes them.")
+        return 0
+    tasks = queue.open_tasks()
+    answered = 0
+    for number, task in enumerate(tasks, 1):
+        console.print(_screen(task, departments, number, len(tasks)))
+        choice = _ask(console, task, departments)
+        if choice == "q":
+            break
+        department = None if choice == "s" else choice
+        answered += queue.give([_answer(task, department, reviewer, clock())])
+    return answered
+
+
+def _screen(task: ReviewTask, departments: Sequence[Department], number: int, total: int) -> Panel:
+    suggestion = (
+        f"[bold]{escape(task.suggestion)}[/] ({task.confidence:.0%} sure)"
+        if task.suggestion
+        else "[dim]no suggestion: decide for yourself[/]"
+    )
+    choices = "   ".join(f"[bold]{i}[/] {escape(department.name)}" for i, department in enumerate(departments, 1))
+    text = task.body if len(task.body) <= SHOWN else task.body[:SHOWN] + " […]"
+    return Panel(
+        Group(
+            f"[bold]{escape(task.subject) or '(no subject)'}[/]",
+            f"[dim]from {escape(task.sender) or 'unknown'}, {task.received_at:%Y-%m-%d %H:%M} UTC[/]\n",
+            escape(text) + "\n",
+            f"Suggestion: {suggestion}",
+            choices,
+        ),
+        title=f"{number} of {total}",
+        subtitle=HELP,
+    )
+
+
+def _ask(console: Console, task: ReviewTask, departments: Sequence[Department]) -> str:
+    while True:
+        console.print("Department: ", end="")
+        line = sys.stdin.readline()
+        if not line:
+            return "q"
+        choice = understand(line.strip(), task.suggestion, departments)
+        if choice is not None:
+            return choice
+        console.print(f"[yellow]Not understood.[/] {HELP}")
+
+
+def understand(text: str, suggestion: str | None, departments: Sequence[Department]) -> str | None:
+    """The department's name that `text` means, 's' or 'q', or None where it means nothing or more than one."""
+    if text in {"s", "q"}:
+        return text
+    if not text:
+        return suggestion
+    if text.isdecimal():
+        return departments[int(text) - 1].name if 1 <= int(text) <= len(departments) else None
+    matching = [d.name for d in departments if d.name.casefold().startswith(text.casefold())]
+    exact = [name for name in matching if name.casefold() == text.casefold()]
+    found = exact or matching
+    return found[0] if len(found) == 1 else None
+
+
+def _answer(task: ReviewTask, department: str | None, reviewer: str, at: datetime) -> Answer:
+    return Answer(
+        answer_id=f"{task.email_id}:{reviewer}:{at.isoformat()}",
+        email_id=task.email_id,
+        department=department,
+        suggestion=task.suggestion,
+        blind=task.blind,
+        reviewer=reviewer,
+        answered_at=at,
+    )

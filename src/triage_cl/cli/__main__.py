@@ -1,0 +1,5 @@
+"""`python -m triage_cl.cli` is `triage`."""
+
+from triage_cl.cli.main import main
+
+main()

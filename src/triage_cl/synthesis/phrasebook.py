@@ -1,0 +1,116 @@
+"""Phrases of one language as templates: `[a|b]` chooses, `{name}` is filled in.
+
+The phrases themselves are data: `phrases/<language>.toml`. To add a way of saying something, add a line there.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from random import Random
+from typing import Any
+
+#: Gives the text of a named slot.
+Tell = Callable[[str], str]
+
+_PARTS = re.compile(r"(\[[^]]*\]|\{\w+\})")
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    name: str
+
+    def write(self, _rng: Random, tell: Tell) -> str:
+        return tell(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    options: "Phrases"
+
+    def write(self, rng: Random, tell: Tell) -> str:
+        return self.options.write(rng, tell)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One phrase with choices and slots, read once and written many times."""
+
+    parts: tuple[str | _Slot | _Choice, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Template":
+        """The template that `text` describes; choices cannot be nested."""
+        return cls(tuple(_part(part) for part in _PARTS.split(text) if part))
+
+    def write(self, rng: Random, tell: Tell) -> str:
+        """The phrase with its choices made by `rng` and its slots filled by `tell`."""
+        return "".join([part if isinstance(part, str) else part.write(rng, tell) for part in self.parts])
+
+
+def _part(text: str) -> str | _Slot | _Choice:
+    if text.startswith("["):
+        return _Choice(Phrases.parse(text[1:-1].split("|")))
+    return _Slot(text[1:-1]) if text.startswith("{") else text
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Several ways to say a thing."""
+
+    templates: tuple[Template, ...]
+
+    @classmethod
+    def parse(cls, texts: Sequence[str]) -> "Phrases":
+        """The phrases that `texts` describe."""
+        return cls(tuple(Template.parse(text) for text in texts))
+
+    def write(self, rng: Random, tell: Tell) -> str:
+        """One of them, written."""
+        return rng.choice(self.templates).write(rng, tell)
+
+    def write_some(self, count: int, rng: Random, tell: Tell) -> list[str]:
+        """`count` different ones (fewer where there are not so many), written."""
+        chosen = rng.sample(self.templates, min(count, len(self.templates)))
+        return [template.write(rng, tell) for template in chosen]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPhrases:
+    """How people write about one topic: subject lines, statements, requests."""
+
+    subjects: Phrases
+    says: Phrases
+    asks: Phrases
+
+
+@dataclass(frozen=True, slots=True)
+class Phrasebook:
+    """All phrases of a language: those for any mail by kind, those of each topic, and lists of words for the slots."""
+
+    language: str
+    phrases: Mapping[str, Phrases]
+    topics: Mapping[str, TopicPhrases]
+    words: Mapping[str, tuple[str, ...]]
+
+    def __getitem__(self, kind: str) -> Phrases:
+        return self.phrases[kind]
+
+
+def read_phrase_file(name: str) -> dict[str, Any]:
+    """The content of `phrases/<name>.toml`, which is part of the package."""
+    return tomllib.loads(files("triage_cl.synthesis").joinpath("phrases", f"{name}.toml").read_text("utf-8"))
+
+
+@cache
+def phrasebook(language: str) -> Phrasebook:
+    """The phrasebook of a language: "en", "de", "fr" or "es"."""
+    data = read_phrase_file(language)
+    words = {name: tuple(values) for name, values in data.pop("words").items()}
+    topics = {
+        id: TopicPhrases(**{kind: Phrases.parse(texts) for kind, texts in phrases.items()})
+        for id, phrases in data.pop("topics").items()
+    }
+    return Phrasebook(language, {kind: Phrases.parse(texts) for kind, texts in data.items()}, topics, words)
