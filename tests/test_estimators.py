@@ -160,7 +160,7 @@ def test_calibrated_confidence_has_little_error_and_boasting_has_much() -> None:
     confidence = random.random(30_000)
     correct = random.random(30_000) < confidence
     assert calibration_error(confidence, correct) < 0.02
-    assert calibration_error(np.full(1_000, 0.9), np.arange(1_000) < 600) == pytest.approx(0.3)
+    assert calibration_error(np.full(1_000, 0.9), np.arange(1_000) % 5 < 3) == pytest.approx(0.3, abs=0.01)
     assert calibration_error([], []) == 0
 
 

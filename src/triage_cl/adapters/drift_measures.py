@@ -39,12 +39,12 @@ class Column:
     cyclic: bool = False
 
 
-DEPARTMENT = Column("department", "Predicted departments", "prediction", category=True)
+DEPARTMENT = Column("department", "Departments", "prediction", category=True)
 CONFIDENCE = Column("confidence", "Confidence", "prediction", worse=-1)
-LENGTH = Column("length", "Mail length in characters", "data")
+LENGTH = Column("length", "Mail length", "data")
 HOUR = Column("hour", "Hour of arrival", "data", cyclic=True)
 WEEKDAY = Column("weekday", "Weekday", "data", category=True, cyclic=True)
-UNSEEN = Column("unseen", "Share of unseen features", "data", worse=1)
+UNSEEN = Column("unseen", "Unseen features", "data", worse=1)
 COLUMNS = (DEPARTMENT, CONFIDENCE, LENGTH, HOUR, WEEKDAY, UNSEEN)
 
 #: Columns beside the compared ones.
@@ -80,13 +80,13 @@ def comparable(before: pd.DataFrame, after: pd.DataFrame) -> list[Column]:
 
 def measures(before: pd.DataFrame, after: pd.DataFrame) -> list[Measure]:
     """How far each column shifted, and by how much accuracy on all mail fell."""
-    shifts = [_shift(column, before, after) for column in comparable(before, after)]
+    shifts = [_shift(column, before, after) for column in comparable(before, after) or [DEPARTMENT]]
     return [*shifts, accuracy_drop(accuracy(before), accuracy(after))]
 
 
 def _shift(column: Column, before: pd.DataFrame, after: pd.DataFrame) -> Measure:
     counts = bin_counts(before[column.title], after[column.title])
-    return shift(column.title, column.kind, *counts, bars=_bars(column, before, after))
+    return shift(column.title.lower(), column.kind, *counts, bars=_bars(column, before, after))
 
 
 def accuracy(table: pd.DataFrame) -> Accuracy:

@@ -10,6 +10,7 @@ DRIFT, QUALITY = "drift", "quality"
 #: Columns of the quality run: one whose mean estimates the accuracy on all mail, and what an answer says.
 ESTIMATE = "Right, weighted by 1 / review probability"
 OUTCOME = "Decision"
+RIGHT, WRONG = "right", "wrong"
 
 #: Evidently's template for a legend: each value of the column by its name.
 EACH = "{{label}}"
@@ -36,7 +37,7 @@ def panels() -> list[Any]:
         ),
         line_plot_panel(
             "Accuracy",
-            [_accuracy("on all mail, estimated"), _value("Accuracy", "on answered mails", QUALITY)],
+            [_accuracy("on all mail, estimated"), _outcome("on answered mails", value_type="share", label=RIGHT)],
             "Doubtful mails are reviewed more often: the estimate makes up for it",
             size="half",
         ),
@@ -58,7 +59,7 @@ def panels() -> list[Any]:
         bar_plot_panel("Mails", [_mails("mails")], "In each window", size="half"),
         bar_plot_panel(
             "Answers",
-            [_value("UniqueValueCount", EACH, QUALITY, column=OUTCOME, value_type="count")],
+            [_outcome(EACH, value_type="count")],
             "Reviewed mails of each window, by what the answer says about the decision",
             size="half",
             stacked=True,
@@ -72,6 +73,10 @@ def _shift(column: Column) -> Any:
 
 def _accuracy(legend: str) -> Any:
     return _value("MeanValue", legend, QUALITY, column=ESTIMATE)
+
+
+def _outcome(legend: str, **labels: str) -> Any:
+    return _value("UniqueValueCount", legend, QUALITY, column=OUTCOME, **labels)
 
 
 def _mails(legend: str) -> Any:

@@ -6,6 +6,7 @@ seconds to import, so it is imported on first use.
 """
 
 import os
+import warnings
 from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
@@ -28,7 +29,7 @@ from triage_cl.adapters.drift_measures import (
     measures,
     titled,
 )
-from triage_cl.adapters.evidently_dashboard import DRIFT, ESTIMATE, OUTCOME, QUALITY, panels
+from triage_cl.adapters.evidently_dashboard import DRIFT, ESTIMATE, OUTCOME, QUALITY, RIGHT, WRONG, panels
 from triage_cl.domain.drift import LEAST_ROWS, SHIFT_BARS, Measure, shift
 
 PROJECT = "triage"
@@ -57,6 +58,13 @@ class Workspace:
         """
         before, after = titled(reference), titled(current)
         html.parent.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings():
+            # Evidently and what it stands on warn of their own deprecations, and of every department without answers.
+            warnings.simplefilter("ignore")
+            self._report(before, after, at, html)
+        return measures(before, after)
+
+    def _report(self, before: pd.DataFrame, after: pd.DataFrame, at: datetime, html: Path) -> None:
         if columns := comparable(before, after):
             run = _drift_run(before, after, columns, at)
             self._keep(DRIFT, at, run)
@@ -65,7 +73,6 @@ class Workspace:
             html.write_text(TOO_LITTLE, encoding="utf-8")
         if len(answers := answered(after)) >= LEAST_ROWS["quality"]:
             self._keep(QUALITY, at, _quality_run(answers, at))
-        return measures(before, after)
 
     def _keep(self, tag: str, at: datetime, run: Any) -> None:
         run_id = uuid5(PROJECT_ID, f"{tag} {at.isoformat()}")
@@ -139,14 +146,15 @@ def _quality_run(answers: pd.DataFrame, at: datetime) -> Any:
 
     weight = 1 / answers[PROBABILITY]
     right = answers[DEPARTMENT.title] == answers[ANSWER]
-    outcome = right.map({True: "right", False: "wrong"})
+    outcome = right.map({True: RIGHT, False: WRONG})
     table = answers[[DEPARTMENT.title, ANSWER]].assign(**{ESTIMATE: right * weight / weight.mean(), OUTCOME: outcome})
     definition = DataDefinition(
         classification=[MulticlassClassification(target=ANSWER, prediction_labels=DEPARTMENT.title)],
         categorical_columns=[ANSWER, DEPARTMENT.title, OUTCOME],
         numerical_columns=[ESTIMATE],
     )
-    report = Report(
-        [ClassificationPreset(), UniqueValueCount(column=OUTCOME), MeanValue(column=ESTIMATE)], tags=[QUALITY]
-    )
+    departments = set(table[ANSWER]) | set(table[DEPARTMENT.title])
+    # Evidently takes a task with two labels for one with the labels 0 and 1.
+    by_department = [ClassificationPreset()] if len(departments) > 2 else []
+    report = Report([*by_department, UniqueValueCount(column=OUTCOME), MeanValue(column=ESTIMATE)], tags=[QUALITY])
     return report.run(Dataset.from_pandas(table, data_definition=definition), timestamp=at, name="Quality")

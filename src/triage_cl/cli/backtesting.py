@@ -29,7 +29,9 @@ def backtest(
     retrain_every: Annotated[float, typer.Option(help="Days between challengers; 0: none.")] = 28,
     automatic_bar: Annotated[float, typer.Option(help="Confidence from which on mail goes automatically.")] = 0.9,
     seed: Annotated[int, typer.Option(help="The draws and keys derive from it.")] = 0,
-    changes: Annotated[Path | None, typer.Option(help="JSON file of department changes, applied at their dates.")] = None,
+    changes: Annotated[
+        Path | None, typer.Option(help="JSON file of department changes, applied at their dates.")
+    ] = None,
     baselines: Annotated[bool, typer.Option(help="Fit simple rivals for comparison.")] = True,
     report: Annotated[Path | None, typer.Option(help="The HTML report; by default in the data folder.")] = None,
     strict: Annotated[bool, typer.Option(help="Stop at the first bad line.")] = False,
@@ -186,5 +188,7 @@ def _print(result: dict[str, Any], archive: Path, path: Path) -> None:
         rows.append((name, told))
     print_table(f"Had triage been deployed on {archive.name}", rows)
     for promotion in result["promotions"]:
-        console().print(f"{promotion['at'][:10]} {promotion['verdict']} {promotion['version']}: {promotion['reasons'][0]}")
+        console().print(
+            f"{promotion['at'][:10]} {promotion['verdict']} {promotion['version']}: {promotion['reasons'][0]}"
+        )
     console().print(f"Report: {path}")

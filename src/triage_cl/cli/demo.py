@@ -57,7 +57,9 @@ def _prepare(home: Path, mail: Path | None, days: int, mails_per_day: int, seed:
     from triage_cl.settings import load_settings
 
     home = home.resolve()
-    asked = json.dumps({"mail": str(mail.resolve()) if mail else None, "days": days, "a day": mails_per_day, "seed": seed})
+    asked = json.dumps(
+        {"mail": str(mail.resolve()) if mail else None, "days": days, "a day": mails_per_day, "seed": seed}
+    )
     mark = home / MARK
     if home.exists() and any(home.iterdir()):
         if not mark.is_file():

@@ -41,7 +41,9 @@ def backup(path: Annotated[Path, typer.Argument(help="The file to write.")], jso
     _counts("Backed up", write_backup(bootstrap().ledger.engine, path), json)
 
 
-def restore(path: Annotated[Path, typer.Argument(help="A file that `triage backup` wrote.")], json: Json = None) -> None:
+def restore(
+    path: Annotated[Path, typer.Argument(help="A file that `triage backup` wrote.")], json: Json = None
+) -> None:
     """Read a backup into an empty ledger, checking every digest."""
     from triage_cl.adapters.sql.backup import restore as read_backup
     from triage_cl.bootstrap import bootstrap
@@ -68,7 +70,10 @@ def settings(json: Json = None) -> None:
     if write_json(in_force, json):
         return
     described = Settings.model_fields
-    rows = [(name, "" if value is None else str(value), described[name].description or "") for name, value in in_force.items()]
+    rows = [
+        (name, "" if value is None else str(value), described[name].description or "")
+        for name, value in in_force.items()
+    ]
     print_table("Settings (environment TRIAGE_…, then triage.toml)", rows, ("name", "value", "what it is"))
 
 

@@ -76,7 +76,7 @@ def _start(
     follow: bool = False,
 ) -> "subprocess.Popen[bytes]":
     with log.open("ab") as file:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command,
             cwd=root,
             env=environment,
@@ -94,7 +94,8 @@ def _follow(rehearsal: "subprocess.Popen[bytes]") -> None:
     with progress_bar() as bar:
         task = bar.add_task("days", total=None)
         for told in _lines(rehearsal):
-            text = f"{told['at'][:10]}  {told['mails']:,} mails, {told['reviewed']:,} reviewed, {told['lessons']:,} lessons"
+            counts = ", ".join(f"{told[name]:,} {name}" for name in ("mails", "reviewed", "lessons"))
+            text = f"{told['at'][:10]}  {counts}"
             bar.update(task, completed=told["round"], total=told["rounds"], description=text)
 
 

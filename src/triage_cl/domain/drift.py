@@ -66,11 +66,12 @@ class Measure:
         if not self.enough:
             unit = "answers" if self.kind == "quality" else "mails"
             return f"too few {unit} to compare: {self.rows} in the smaller window, {LEAST_ROWS[self.kind]} are needed"
-        passed = {"quiet": self.watch, "watch": self.watch, "retrain": self.retrain}[self.level]
-        stands = f"not above {passed:.2f}" if self.level == "quiet" else f"above {passed:.2f} ({self.level})"
-        if self.kind == "quality":
-            return f"{self.name}: {self.value:.2f} is {stands}"
-        return f"{self.name} shifted: PSI {self.value:.2f} is {stands}"
+        index = f"{self.value:.3g}" if self.kind == "quality" else f"PSI {self.value:.3g}"
+        if self.level == "quiet":
+            return f"{self.name}: {index} is not above {self.watch:.3g}"
+        passed = self.retrain if self.level == "retrain" else self.watch
+        changed = self.name if self.kind == "quality" else f"{self.name} shifted"
+        return f"{changed}: {index} is above {passed:.3g} ({self.level})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +115,7 @@ def _reasons_for_quiet(measures: Sequence[Measure]) -> tuple[str, ...]:
     return tuple(reasons) or ("nothing changed for the worse",)
 
 
-def shift(
-    name: str, kind: Kind, reference: Sequence[int], current: Sequence[int], bars: Bars = SHIFT_BARS
-) -> Measure:
+def shift(name: str, kind: Kind, reference: Sequence[int], current: Sequence[int], bars: Bars = SHIFT_BARS) -> Measure:
     """How far a distribution shifted, from the number of mails in each bin of both windows."""
     bins = [pair for pair in zip(reference, current, strict=True) if any(pair)]
     before, after = sum(reference), sum(current)
@@ -180,5 +179,6 @@ def accuracy_drop(reference: Accuracy, current: Accuracy) -> Measure:
     """By how much accuracy fell, as a fraction of all mail, against bars above what chance does to so few answers."""
     error = sqrt(reference.error**2 + current.error**2)
     watch, retrain = _above_chance(ACCURACY_BARS, [error * NormalDist().inv_cdf(sure) for sure in SURE])
-    drop = reference.point - current.point
-    return Measure("drop in accuracy", "quality", drop, watch, retrain, min(reference.answers, current.answers))
+    answers = min(reference.answers, current.answers)
+    drop = reference.point - current.point if answers else 0.0
+    return Measure("accuracy drop", "quality", drop, watch, retrain, answers)

@@ -5,7 +5,8 @@ four operations and the square root. Both functions are within 1e-12 of the true
 """
 
 import numpy as np
-from numba import njit
+
+from triage_cl.learning.compiling import compiled
 
 _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10
@@ -16,7 +17,7 @@ _EXPONENTS = np.array([2.0**exponent for exponent in range(-1022, 1024)])
 LOWEST, HIGHEST = -700.0, 700.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def exponential(x: float) -> float:
     """e to the power of `x`, by reduction to [-ln 2 / 2, ln 2 / 2] and the Taylor series to the 13th power."""
     x = min(max(x, LOWEST), HIGHEST)
@@ -29,7 +30,7 @@ def exponential(x: float) -> float:
     return total * _EXPONENTS[halves + 1022]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def logarithm(x: float) -> float:
     """The natural logarithm of `x` > 0, by halving or doubling into [2/3, 4/3] and 2 artanh((x - 1) / (x + 1))."""
     doublings = 0

@@ -1,4 +1,9 @@
-"""The online learner: multinomial logistic regression on hashed features, a lesson at a time."""
+"""The online learner: multinomial logistic regression on hashed features, a lesson at a time.
+
+The step is AdaGrad's (Duchi, Hazan and Singer, JMLR 2011) with one sum of squares a feature, shared by the classes:
+measured on mail it learns faster than one for each weight, in half the memory. The probabilities' sharpness is one
+number that learns from what was believed just before each lesson (temperature scaling: Guo et al., ICML 2017).
+"""
 
 from __future__ import annotations
 
@@ -6,95 +11,122 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from river import base
 
-from triage_cl.learning.arithmetic import exponential, logarithm
+from triage_cl.learning.arithmetic import exponential
 from triage_cl.learning.hashing import BUCKET_BITS, Features, describe, pack
+from triage_cl.learning.softmax import learn_lesson, score_mails
+from triage_cl.learning.weights import WeightTable, check_buckets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FIRST_ROWS, _FIRST_CLASSES = 1_024, 8
 
+class HashedSoftmax(base.MiniBatchClassifier):
+    """Text by namespace in, probabilities by department out; departments appear when they are first taught.
 
-@njit(cache=True, nogil=True)
-def _score(
-    rows: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    indices: NDArray[np.uint32],
-    values: NDArray[np.float32],
-    scores: NDArray[np.float32],
-) -> None:
-    """Add the features' weights to `scores`, in the order of the features."""
-    for i in range(indices.size):
-        row = rows[indices[i]]
-        if row >= 0:
-            for c in range(scores.size):
-                scores[c] += values[i] * weights[row, c]
+    Two ways in, with the same result: River's (`learn_one`, `predict_proba_one`, `learn_many`, ...) takes texts by
+    namespace, as `describe` does, and hashes them under `key`; `learn` and `probabilities` take features.
 
+    Args:
+        key: what texts are hashed under.
+        rate: how far a lesson moves the weights.
+        bits: features are hashed to 2 to the power of this many buckets.
+    """
 
-@njit(cache=True, nogil=True)
-def _normalise(scores: NDArray[np.float32], sharpness: float, probabilities: NDArray[np.float64]) -> None:
-    """Softmax of the scores times `sharpness`."""
-    highest = scores[0]
-    for c in range(1, scores.size):
-        highest = max(highest, scores[c])
-    total = 0.0
-    for c in range(scores.size):
-        probabilities[c] = exponential(sharpness * (np.float64(scores[c]) - np.float64(highest)))
-        total += probabilities[c]
-    for c in range(scores.size):
-        probabilities[c] /= total
+    def __init__(self, key: bytes = b"", rate: float = 2.5, bits: int = BUCKET_BITS) -> None:
+        self.key = key
+        self.rate = rate
+        self.bits = bits
+        self._classes: dict[str, int] = {}
+        self._table = WeightTable(bits)
+        self._calibration = np.zeros(2)
 
+    def __repr__(self) -> str:
+        # River's own would show the key.
+        return f"{type(self).__name__}(rate={self.rate}, bits={self.bits})"
 
-@njit(cache=True, nogil=True)
-def score_many(
-    rows: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    sharpness: float,
-    starts: NDArray[np.int64],
-    indices: NDArray[np.uint32],
-    values: NDArray[np.float32],
-) -> NDArray[np.float64]:
-    """Probabilities of every class for mails packed end to end, each computed as if it were alone."""
-    probabilities = np.empty((starts.size - 1, bias.size), np.float64)
-    for mail in range(starts.size - 1):
-        scores = bias.copy()
-        here = slice(starts[mail], starts[mail + 1])
-        _score(rows, weights, indices[here], values[here], scores)
-        _normalise(scores, sharpness, probabilities[mail])
-    return probabilities
+    @property
+    def classes(self) -> list[str]:
+        """The departments taught so far, in the order of their first lessons."""
+        return list(self._classes)
 
+    def learn(self, features: Features, department: str) -> None:
+        """Take one lesson."""
+        is_new = department not in self._classes
+        taught = self._classes.setdefault(department, len(self._classes))
+        table = self._table
+        table.make_room(features, len(self._classes))
+        table.used = learn_lesson(
+            table.rows,
+            table.buckets,
+            table.weights,
+            table.squares,
+            table.used,
+            self._calibration,
+            len(self._classes),
+            is_new,
+            features.indices,
+            features.values,
+            taught,
+            np.float32(self.rate),
+        )
 
-@njit(cache=True, nogil=True)
-def _learn(
-    rows: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    squares: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    bias_squares: NDArray[np.float32],
-    indices: NDArray[np.uint32],
-    values: NDArray[np.float32],
-    taught: int,
-    rate: np.float32,
-) -> None:
-    """One step of AdaGrad on the log-loss of one lesson; every feature has its row."""
-    scores = bias.copy()
-    _score(rows, weights, indices, values, scores)
-    probabilities = np.empty(scores.size, np.float64)
-    _normalise(scores, 1.0, probabilities)
-    slope = probabilities.astype(np.float32)
-    slope[taught] -= np.float32(1.0)
-    small = np.float32(1e-6)
-    for c in range(slope.size):
-        bias_squares[c] += slope[c] * slope[c]
-        bias[c] -= rate * slope[c] / np.sqrt(bias_squares[c] + small)
-    for i in range(indices.size):
-        row = rows[indices[i]]
-        for c in range(slope.size):
-            step = values[i] * slope[c]
-            squares[row, c] += step * step
-            weights[row, c] -= rate * step / np.sqrt(squares[row, c] + small)
+    def probabilities(self, features: Sequence[Features]) -> NDArray[np.float64]:
+        """A row for each mail, a column for each of `classes`; rows sum to 1, and each is as if it were alone."""
+        packed = pack(features)
+        check_buckets(packed.indices, self._table.rows.size)
+        return score_mails(
+            self._table.rows,
+            self._table.weights,
+            len(self._classes),
+            exponential(self._calibration[0]),
+            packed.starts,
+            packed.indices,
+            packed.values,
+        )
+
+    def unseen(self, features: Sequence[Features]) -> list[float | None]:
+        """The share of each mail's features that no lesson had; None for a mail without features."""
+        return self._table.unseen(pack(features))
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Everything that the lessons made, as arrays and JSON values, whatever room is left in memory."""
+        table, used = self._table, self._table.used
+        arrays = {
+            "buckets": table.buckets[:used].copy(),
+            "weights": table.weights[:used, : len(self._classes)].copy(),
+            "squares": table.squares[:used].copy(),
+            "calibration": self._calibration.copy(),
+        }
+        return arrays, {"classes": self.classes}
+
+    def load(self, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+        """Become what `state` was taken from; raises ValueError or KeyError for what no `state` can be."""
+        classes = [str(name) for name in values["classes"]]
+        if len(set(classes)) != arrays["weights"].shape[1] or arrays["calibration"].shape != (2,):
+            raise ValueError("weights for another number of classes")
+        self._table.fill(arrays["buckets"], arrays["weights"], arrays["squares"])
+        self._calibration = arrays["calibration"].astype(np.float64)
+        self._classes = {name: column for column, name in enumerate(classes)}
+
+    def learn_one(self, x: Mapping[str, str], y: str) -> None:
+        """River: take one lesson."""
+        self.learn(describe(self.key, x, self.bits), y)
+
+    def predict_proba_one(self, x: Mapping[str, str], **_: Any) -> dict[str, float]:
+        """River: the probability of each department; empty before the first lesson."""
+        return dict(zip(self.classes, self.probabilities([describe(self.key, x, self.bits)])[0].tolist(), strict=True))
+
+    def learn_many(self, X: pd.DataFrame, y: pd.Series) -> None:  # noqa: N803
+        """River: take the lessons of a frame in its order, a column for each namespace."""
+        for text, department in zip(X.to_dict("records"), y, strict=True):
+            self.learn_one(text, department)
+
+    def predict_proba_many(self, X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803
+        """River: a row for each mail of a frame, a column for each department."""
+        import pandas as pd
+
+        features = [describe(self.key, text, self.bits) for text in X.to_dict("records")]
+        return pd.DataFrame(self.probabilities(features), index=X.index, columns=self.classes)

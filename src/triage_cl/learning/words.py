@@ -5,10 +5,10 @@ Thai and their neighbours) give one word a character, so that their pairs are th
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from triage_cl.learning.arithmetic import logarithm
+from triage_cl.learning.compiling import compiled
 
 #: Occurrences counted in one mail at most; what comes after is left out.
 MOST_OCCURRENCES = 65_536
@@ -21,7 +21,7 @@ _U0, _U1, _U8, _U32, _U63 = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(
 _PAIR_LEFT, _PAIR_MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _separates(point: int) -> bool:
     """Whether a character beyond ASCII is punctuation or a space."""
     if point < 0xC0:
@@ -33,7 +33,7 @@ def _separates(point: int) -> bool:
     return point in (0x387, 0x5BE, 0x60C, 0x61B, 0x61F, 0x6D4, 0x964, 0x965, 0x30FB, 0xFFFC, 0xFFFD)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _unspaced(point: int) -> bool:
     """Whether a character belongs to a script that does not put spaces between words."""
     return (
@@ -47,7 +47,7 @@ def _unspaced(point: int) -> bool:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _glyph(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
     """What stands at `at`, and its width in bytes; broken UTF-8 counts as letters."""
     lead = np.int64(text[at])
@@ -66,12 +66,12 @@ def _glyph(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
     return (_WORD if _unspaced(point) else _LETTER), width
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _rotated(x: np.uint64, by: int) -> np.uint64:
     return (x << np.uint64(by)) | (x >> np.uint64(64 - by))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sip_round(
     v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
@@ -88,7 +88,7 @@ def _sip_round(
     return v0, v1, v2, v3
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def keyed_hash(text: NDArray[np.uint8], start: int, end: int, k0: np.uint64, k1: np.uint64) -> np.uint64:
     """SipHash-1-3 of `text[start:end]` under the key (k0, k1) (Aumasson and Bernstein, INDOCRYPT 2012).
 
@@ -118,7 +118,7 @@ def keyed_hash(text: NDArray[np.uint8], start: int, end: int, k0: np.uint64, k1:
     return v0 ^ v1 ^ v2 ^ v3
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _pair_hash(left: np.uint64, right: np.uint64) -> np.uint64:
     mixed = left * _PAIR_LEFT + right
     mixed ^= mixed >> _U32
@@ -126,7 +126,7 @@ def _pair_hash(left: np.uint64, right: np.uint64) -> np.uint64:
     return mixed ^ (mixed >> _U32)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _occurrences(
     text: NDArray[np.uint8],
     ends: NDArray[np.int64],
@@ -169,7 +169,7 @@ def _occurrences(
     return buckets[:found]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sorted(buckets: NDArray[np.uint32], bits: int) -> NDArray[np.uint32]:
     """Radix sort, a byte at a time: a third of the time of a comparison sort at the length of a mail."""
     other = np.empty_like(buckets)
@@ -187,7 +187,7 @@ def _sorted(buckets: NDArray[np.uint32], bits: int) -> NDArray[np.uint32]:
     return buckets
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def hashed_counts(
     text: NDArray[np.uint8],
     ends: NDArray[np.int64],

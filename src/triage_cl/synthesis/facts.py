@@ -106,11 +106,11 @@ _MADE_UP: dict[str, Callable[[Facts], str]] = {
     "percent": _numbered("{}", 5, 98),
     "usage": _numbered("{}", 900, 9800),
     "reading": _numbered("{}", 1000, 99000),
-    "meter": _numbered("1HLV{:010d}", 1, 10**9),
-    "invoice": _numbered("R{}", 10**6, 10**7),
-    "order": _numbered("B-{}", 10**5, 10**6),
+    "meter": _numbered("METER-{:08d}", 1, 10**8),
+    "invoice": _numbered("INV-{}", 10**6, 10**7),
+    "order": _numbered("ORD-{}", 10**5, 10**6),
     "ticket": _numbered("#{}", 10**4, 10**6),
-    "error": _numbered("E{:02d}", 1, 99),
+    "error": _numbered("ERR-{:02d}", 1, 99),
 }
 
 

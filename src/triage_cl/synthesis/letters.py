@@ -9,7 +9,7 @@ from triage_cl.synthesis.people import Person
 from triage_cl.synthesis.phrasebook import TopicPhrases
 
 #: Chances of what makes mail hard: nothing but hints, a subject that says nothing, something about another topic.
-_VAGUE, _TERSE, _BLAND_SUBJECT, _ASIDE = 0.05, 0.16, 0.3, 0.2
+_VAGUE, _TERSE, _BLAND_SUBJECT, _ASIDE = 0.03, 0.1, 0.2, 0.15
 _STATEMENTS, _STATEMENT_CHANCES = (1, 2, 3, 4, 6), (30, 32, 22, 11, 5)
 _REPLY_MARKS = {"en": "Re: ", "de": "AW: ", "fr": "RE : ", "es": "RE: "}
 _FORWARD_MARKS = {"en": "Fwd: ", "de": "WG: ", "fr": "TR : ", "es": "RV: "}
@@ -40,7 +40,7 @@ class Pen:
         subject = self._subject()
         chance = self.rng.random()
         if chance < _VAGUE:
-            body = self._letter([*self._some("vague", 0, 1, 2), *self._some("fillers", 0, 1)])
+            body = self._letter([*self._some("vague", 1, 1, 2), *self._some("fillers", 0, 1)])
         elif chance < _VAGUE + _TERSE:
             body = self._terse()
         else:

@@ -15,6 +15,8 @@ from typing import Any
 #: Gives the text of a named slot.
 Tell = Callable[[str], str]
 
+_FAMILIARITY = 1.7
+
 _PARTS = re.compile(r"(\[[^]]*\]|\{\w+\})")
 
 
@@ -69,12 +71,20 @@ class Phrases:
 
     def write(self, rng: Random, tell: Tell) -> str:
         """One of them, written."""
-        return rng.choice(self.templates).write(rng, tell)
+        return self.templates[_familiar(rng, len(self.templates))].write(rng, tell)
 
     def write_some(self, count: int, rng: Random, tell: Tell) -> list[str]:
         """`count` different ones (fewer where there are not so many), written."""
-        chosen = rng.sample(self.templates, min(count, len(self.templates)))
-        return [template.write(rng, tell) for template in chosen]
+        size = len(self.templates)
+        chosen: dict[int, None] = {}
+        while len(chosen) < min(count, size):
+            chosen[_familiar(rng, size)] = None
+        return [self.templates[number].write(rng, tell) for number in chosen]
+
+
+def _familiar(rng: Random, size: int) -> int:
+    """One of the first `size` numbers, the small ones more often: people have their favourite ways to say things."""
+    return int(size * rng.random() ** _FAMILIARITY)
 
 
 @dataclass(frozen=True, slots=True)

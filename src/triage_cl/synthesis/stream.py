@@ -1,26 +1,20 @@
-"""A stream of mail of the invented organisation over some weeks: the demo's mail archive."""
+"""A stream of mail of the invented organisation over some weeks, as a mail archive."""
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from itertools import accumulate
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from triage_cl.synthesis.arrivals import arrivals
-from triage_cl.synthesis.facts import Facts
+from triage_cl.synthesis.correspondence import Correspondence, Mail
 from triage_cl.synthesis.handovers import route
-from triage_cl.synthesis.letters import Letter, Pen
-from triage_cl.synthesis.organisation import Organisation, Story, Topic, iso, organisation
-from triage_cl.synthesis.people import Population
-from triage_cl.synthesis.phrasebook import phrasebook
+from triage_cl.synthesis.organisation import Story, iso, organisation
 from triage_cl.synthesis.rfc5322 import message
 
 #: A Monday in autumn: the heating season begins with the stream.
 A_MONDAY = datetime(2025, 9, 29, tzinfo=UTC)
 
-_RAW, _REPLIES, _OUT_OF_OFFICE, _FORWARDS = 0.25, 0.2, 0.02, 0.03
-_SHORTEST_REPLY_DELAY = timedelta(hours=1)
+_RAW = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +22,8 @@ class Scenario:
     """A mail archive and what is known about it.
 
     `lines` are the archive's lines in order of `received_at`, ready for JSON, all labelled. `departments` are the
-    ids and names at the start, `changes` what becomes of them. `planted` names, per mail, the addresses, numbers
-    and links that stand in its sender, subject or body, and must not survive redaction.
+    ids and names at the start, `changes` what becomes of them. `planted` names, by the id of the mail, the addresses,
+    numbers and links that stand in its sender, subject or body: none may survive redaction.
     """
 
     lines: Sequence[dict[str, object]]
@@ -46,20 +40,44 @@ def generate(seed: int, days: int = 56, mails_per_day: int = 120, starts_at: dat
     """
     company = organisation()
     story = Story.over(company, starts_at, timedelta(days=days))
-    correspondence = Correspondence(Random(seed), story, days * mails_per_day, mails_per_day)
-    times = arrivals(Random(seed), starts_at, days, days * mails_per_day)
-    lines = [correspondence.line(number, at) for number, at in enumerate(times, start=1)]
-    departments = tuple((one.id, one.name) for one in company.departments)
-    return Scenario(lines, departments, story.changes(), story.launch_at, correspondence.planted)
+    count = days * mails_per_day
+    correspondence = Correspondence(Random(f"{seed} letters"), story, count, mails_per_day)
+    times = arrivals(Random(f"{seed} times"), starts_at, days, count)
+    mails = [correspondence.mail(number, at) for number, at in enumerate(times, start=1)]
+    rng = Random(f"{seed} lines")
+    return Scenario(
+        lines=[_line(rng, story, mail) for mail in mails],
+        departments=tuple((one.id, one.name) for one in company.departments),
+        changes=story.changes(),
+        launch_at=story.launch_at,
+        planted={mail.id: _planted(mail) for mail in mails},
+    )
 
 
-@dataclass(slots=True)
-class Conversation:
-    """A thread: who writes about what, and the last mail so far with its message id."""
+def _line(rng: Random, story: Story, mail: Mail) -> dict[str, object]:
+    routing = route(rng, story, mail.topic.department, mail.received_at)
+    line = {
+        "id": mail.id,
+        "received_at": iso(mail.received_at),
+        **(_raw(rng, story, mail) if rng.random() < _RAW else _columns(mail)),
+        "thread": mail.thread,
+        "language": mail.letter.writer.language,
+        "department": routing.department,
+    }
+    if routing.history:
+        line["history"] = [{"at": iso(one.at), "department": one.department} for one in routing.history]
+    return line
 
-    id: str
-    topic: Topic
-    pen: Pen
-    letter: Letter
-    message_id: str
-    at: datetime
+
+def _columns(mail: Mail) -> dict[str, object]:
+    return {"sender": mail.letter.writer.sender, "subject": mail.letter.subject, "body": mail.letter.body}
+
+
+def _raw(rng: Random, story: Story, mail: Mail) -> dict[str, object]:
+    mailbox = f"{rng.choice(('info', 'service', 'hello', 'contact'))}@{story.organisation.domain}"
+    return {"raw": message(rng, mail.letter, mail.message_id, mail.answers, mailbox, mail.received_at)}
+
+
+def _planted(mail: Mail) -> tuple[str, ...]:
+    text = f"{mail.letter.writer.sender}\n{mail.letter.subject}\n{mail.letter.body}"
+    return tuple(dict.fromkeys(one for one in mail.identifiers if one in text))

@@ -218,8 +218,7 @@ class Backtest:
         self.desk.refresh()
 
     def _judge_and_retrain(self, at: datetime) -> None:
-        assert self.options.retrain_every is not None
-        self._retrain_at = at + self.options.retrain_every
+        self._retrain_at = at + self.options.retrain_every if self.options.retrain_every else None
         self._judge(at)
         if self.watch is not None and (verdict := self.watch(self.ledger, at)):
             self.outcome.verdicts.append((at, verdict))

@@ -11,7 +11,9 @@ from triage_cl.usecases.backtest import Options, Outcome
 DIGITS = 6
 
 
-def summarise(outcome: Outcome, options: Options, baselines: Mapping[str, Mapping[str, float | None]]) -> dict[str, Any]:
+def summarise(
+    outcome: Outcome, options: Options, baselines: Mapping[str, Mapping[str, float | None]]
+) -> dict[str, Any]:
     """One JSON-ready object; the same outcome gives the same bytes."""
     decisions, truths = outcome.decisions, outcome.truths
     half = len(decisions) // 2
@@ -45,7 +47,10 @@ def summarise(outcome: Outcome, options: Options, baselines: Mapping[str, Mappin
             if judgment.moved
         ],
         "judgements": len(outcome.judgements),
-        "drift": [{"at": at.isoformat(), "verdict": found.verdict, "reasons": list(found.reasons)} for at, found in outcome.verdicts],
+        "drift": [
+            {"at": at.isoformat(), "verdict": found.verdict, "reasons": list(found.reasons)}
+            for at, found in outcome.verdicts
+        ],
         "baselines": dict(baselines),
         "departments": len({truth for truth in truths if truth is not None}),
         "fingerprint": outcome.fingerprint,
@@ -92,7 +97,9 @@ def interval_as_json(interval: Interval | None) -> dict[str, float | None]:
     return {"point": _rounded(interval.point), "low": _rounded(interval.low), "high": _rounded(interval.high)}
 
 
-def _both(half: int, decisions: Sequence[Decision], truths: Sequence[str | None], score: Any) -> dict[str, float | None]:
+def _both(
+    half: int, decisions: Sequence[Decision], truths: Sequence[str | None], score: Any
+) -> dict[str, float | None]:
     return {"all": score(decisions, truths), "second_half": score(decisions[half:], truths[half:])}
 
 

@@ -56,38 +56,26 @@ def weigh(disputes: Sequence[Dispute], agreements: Mapping[date, int], waits_sin
     Drawn disputes older than `waits_since` without an answer are non-response and weigh nothing.
     """
     settled = settle(disputes, waits_since)
-    through = settled[-1].decision.decided_at.date() if settled else date.min
-    if len(settled) == len(disputes):
-        through = date.max
-    counted = {day: mails for day, mails in agreements.items() if day <= through}
+    until = settled[-1].decision.decided_at.date() if len(settled) < len(disputes) and settled else date.max
+    agreed = sum(mails for day, mails in agreements.items() if day <= until) if settled or not disputes else 0
     least = min((dispute.decision.review_probability for dispute in settled), default=1.0)
     betting, sequence = BettingTest(), ConfidenceSequence(bound=1.0)
+    sequence.update_zeros(agreed)
     answered = 0
-    total = 0.0
-    days = iter(sorted(counted))
-    day = next(days, None)
     for dispute in settled:
-        while day is not None and day <= dispute.decision.decided_at.date():
-            sequence.update_zeros(counted[day])
-            day = next(days, None)
         gain = gain_of(dispute)
         weight = least / dispute.decision.review_probability
         if gain is not None:
             answered += 1
             betting.update(gain, weight)
-        total += (gain or 0.0) * weight
         sequence.update((gain or 0.0) * weight)
-    while day is not None:
-        sequence.update_zeros(counted[day])
-        day = next(days, None)
-    mails = len(settled) + sum(counted.values())
     low, high = sequence.interval
     return Evidence(
-        mails=mails,
+        mails=len(settled) + agreed,
         disputed=len(settled),
         answered=answered,
         e_value=betting.e_value,
-        gain=total / least / mails if mails else 0.0,
+        gain=sequence.mean / least,
         gain_low=max(-1.0, low / least),
         gain_high=min(1.0, high / least),
     )
@@ -130,9 +118,7 @@ def _judgement(judged: Judged) -> Judgement:
     )
 
 
-def conclude_duel(
-    ledger: Ledger, registry: Registry, judged: Judged, decided_by: str, at: datetime
-) -> bool:
+def conclude_duel(ledger: Ledger, registry: Registry, judged: Judged, decided_by: str, at: datetime) -> bool:
     """Act on a judgement: promote or retire; whether an alias moved.
 
     A promoted challenger's predecessor goes on in shadow, and can win its place back.

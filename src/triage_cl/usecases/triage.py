@@ -95,7 +95,9 @@ class Desk:
         challenger = self.standing.challenger
         shadows = self.probabilities(challenger.entrant, features) if challenger else None
         return [
-            self._admission(email, conclude(believed[i]), unseen[i], conclude(shadows[i]) if shadows else None, at(email))
+            self._admission(
+                email, conclude(believed[i]), unseen[i], conclude(shadows[i]) if shadows else None, at(email)
+            )
             for i, email in enumerate(emails)
         ]
 

@@ -22,9 +22,7 @@ class Windows:
     reference: timedelta = timedelta(days=28)
 
 
-def watch(
-    ledger: Ledger, compare: Comparison, windows: Windows, reports: Path, at: datetime
-) -> DriftVerdict:
+def watch(ledger: Ledger, compare: Comparison, windows: Windows, reports: Path, at: datetime) -> DriftVerdict:
     """The verdict over the window that ends at `at`, recorded in the ledger, its report written to `reports`."""
     between = at - windows.current
     since = between - windows.reference

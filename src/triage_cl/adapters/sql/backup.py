@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 
 from triage_cl.adapters.sql.atomic_file import atomic_file
 from triage_cl.adapters.sql.engine import reading, writing
@@ -76,8 +75,11 @@ def _write(archive: zipfile.ZipFile, connection: sa.Connection, table: sa.Table)
     digest = hashlib.sha256()
     rows = 0
     wanted = sa.select(table).order_by(*table.primary_key)
-    with archive.open(_entry(f"{table.name}.jsonl"), "w", force_zip64=True) as out:
-        for page in connection.execute(wanted, execution_options={"yield_per": BATCH}).mappings().partitions():
+    with (
+        archive.open(_entry(f"{table.name}.jsonl"), "w", force_zip64=True) as out,
+        connection.execute(wanted, execution_options={"yield_per": BATCH}) as found,
+    ):
+        for page in found.mappings().partitions():
             lines = b"".join(_line(row) for row in page)
             digest.update(lines)
             out.write(lines)
@@ -115,7 +117,7 @@ def _damage_is_bad_input(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, TypeError, exc.IntegrityError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, TypeError) as error:
         raise BadInput(f"{path} is not a whole backup of a ledger.") from error
 
 

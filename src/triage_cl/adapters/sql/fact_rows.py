@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ def append_facts(connection: sa.Connection, new: Sequence[Fact], at: datetime) -
             known.add(identity)
         position += 1
         row = _row(position, fact, identity, at.astimezone(UTC))
-        head = row["digest"] = digest_of(head, **row)
+        head = row["digest"] = digest_after(head, row)
         rows.append(row)
         recorded.append(Recorded(position, at, fact))
     if rows:
@@ -63,13 +63,14 @@ def _known_identities(connection: sa.Connection, new: Sequence[Fact]) -> set[str
     return known
 
 
-def digest_of(head: str, *, at: datetime, **row: Any) -> str:
+def digest_after(head: str, row: Mapping[str, Any]) -> str:
     """The digest of a fact in its place: SHA-256 over the digest before it and the canonical JSON of its own row.
 
     A number that JSON does not know (infinity, say) is a ValueError.
     """
-    own = json.dumps({**row, "at": at.isoformat()}, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(f"{head}\n{own}".encode()).hexdigest()
+    own = {name: value for name, value in row.items() if name != "digest"} | {"at": row["at"].isoformat()}
+    canonical = json.dumps(own, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(f"{head}\n{canonical}".encode()).hexdigest()
 
 
 def read_facts(connection: sa.Connection, after: int, until: int | None, kinds: Sequence[str] | None) -> list[Recorded]:
@@ -90,17 +91,16 @@ def find_broken_link(connection: sa.Connection) -> int | None:
     names it) to notice that, too.
     """
     position, head = 0, ""
-    rows = connection.execute(sa.select(facts).order_by(facts.c.position), execution_options={"yield_per": PAGE})
-    try:
-        for row in rows.mappings():
-            link = dict(row)
-            digest = link.pop("digest")
-            if link["position"] != position + 1 or digest != digest_of(head, **link):
-                return position + 1
-            position, head = position + 1, digest
-    except (ValueError, AttributeError):
-        # What stands there is not even a time, or not JSON.
-        return position + 1
+    every = sa.select(facts).order_by(facts.c.position)
+    with connection.execute(every, execution_options={"yield_per": PAGE}) as rows:
+        try:
+            for row in rows.mappings():
+                if row["position"] != position + 1 or row["digest"] != digest_after(head, dict(row)):
+                    return position + 1
+                position, head = position + 1, row["digest"]
+        except (ValueError, AttributeError):
+            # What stands there is not even a time, or not JSON.
+            return position + 1
     counted = connection.execute(sa.select(counter.c.position, counter.c.head)).one()
     return None if counted == (position, head) else position + 1
 

@@ -13,16 +13,12 @@ DISK_FULL, UNDEFINED_TABLE = "53100", "42P01"
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """The database's errors as ours; one that only a mistake of ours explains (a broken constraint) stays.
-
-    Raises NoSpace, LedgerNotMigrated, LedgerUnavailable, or BadInput for a value that the database refuses.
-    """
+    """The database's errors as ours: NoSpace, LedgerNotMigrated, LedgerUnavailable, or BadInput for a refused value."""
     try:
         yield
-    except exc.IntegrityError:
-        raise
     except exc.DBAPIError as error:
-        raise _ours(error) from error
+        # `from None`: PostgreSQL's error goes on with details, which may quote a whole row with its text.
+        raise _ours(error) from None
     except exc.TimeoutError as error:
         raise LedgerUnavailable("All its connections are in use.") from error
 
@@ -40,5 +36,6 @@ def _ours(error: exc.DBAPIError) -> TriageError:
 
 
 def _reason(error: exc.DBAPIError) -> str:
+    """The first line alone names what is wrong, never a value."""
     lines = str(error.orig).strip().splitlines()
     return lines[0].rstrip(" .:") if lines else type(error.orig).__name__

@@ -104,7 +104,7 @@ class Ledger:
         """How many could not be read, by reason."""
         counted = sa.select(quarantine.c.reason, sa.func.count()).group_by(quarantine.c.reason)
         with reading(self.engine) as connection:
-            return dict(connection.execute(counted.order_by(quarantine.c.reason)).tuples())
+            return dict(connection.execute(counted.order_by(quarantine.c.reason)).all())
 
     def corrected_before(self, ids: Sequence[str], position: int) -> set[str]:
         """Which of these mails had a correction at or before `position`."""
@@ -126,8 +126,11 @@ class Ledger:
             wanted = wanted.where(decisions.c.decided_at >= since)
         if until is not None:
             wanted = wanted.where(decisions.c.decided_at < until)
-        with reading(self.engine) as connection:
-            rows = connection.execute(_in_order(wanted), execution_options={"yield_per": PAGE})
+        by_pages = {"yield_per": PAGE}
+        with (
+            reading(self.engine) as connection,
+            connection.execute(_in_order(wanted), execution_options=by_pages) as rows,
+        ):
             for page in rows.partitions():
                 answers = _first_answers(connection, [row.email_id for row in page if row.drawn])
                 for row in page:
@@ -176,7 +179,7 @@ class Ledger:
             agreements.c.champion == champion, agreements.c.challenger == challenger
         )
         with reading(self.engine) as connection:
-            return dict(connection.execute(wanted.order_by(agreements.c.day)).tuples())
+            return dict(connection.execute(wanted.order_by(agreements.c.day)).all())
 
     def unpublished(self, limit: int) -> list[Decision]:
         """Drawn decisions that no reviewer was given yet, in the order of their priority."""

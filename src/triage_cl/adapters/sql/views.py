@@ -85,8 +85,12 @@ def _export(connection: sa.Connection, view: str, path: Path) -> int:
     source = sa.table(view, *(sa.column(name, stored) for name, (stored, _) in columns.items()))
     wanted = sa.select(source).order_by(next(iter(source.c)))
     rows = 0
-    with atomic_file(path) as file, pq.ParquetWriter(file, schema) as parquet:
-        for page in connection.execute(wanted, execution_options={"yield_per": BATCH}).partitions():
+    with (
+        atomic_file(path) as file,
+        pq.ParquetWriter(file, schema) as parquet,
+        connection.execute(wanted, execution_options={"yield_per": BATCH}) as found,
+    ):
+        for page in found.partitions():
             values = [
                 pa.array(column, field.type) for column, field in zip(zip(*page, strict=True), schema, strict=True)
             ]

@@ -132,18 +132,3 @@ def _around() -> None:
         sa.Column("at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_quarantine"),
     )
-
-
-def downgrade() -> None:
-    for table in (
-        "quarantine",
-        "review_tasks",
-        "agreements",
-        "shadow_decisions",
-        "decisions",
-        "payloads",
-        "emails",
-        "facts",
-        "counter",
-    ):
-        op.drop_table(table)

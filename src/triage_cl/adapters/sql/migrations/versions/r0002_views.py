@@ -78,11 +78,6 @@ def upgrade() -> None:
         op.execute(f"CREATE VIEW {name} AS {FIELD.sub(field, select)}")
 
 
-def downgrade() -> None:
-    for name in reversed(VIEWS):
-        op.execute(f"DROP VIEW {name}")
-
-
 def _postgresql_field(found: re.Match[str]) -> str:
     kind, fact, name, part = found.groups()
     kinds = {"whole": "bigint", "real": "double precision", "truth": "boolean", "time": "timestamp with time zone"}

@@ -1,0 +1,82 @@
+"""Recipes: the named ways to build a fresh learner. A new one is one entry in `RECIPES`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triage_cl.domain.errors import UnknownRecipe
+from triage_cl.learning.batch import HashedBatch
+from triage_cl.learning.hashing import Features
+from triage_cl.learning.linear import HashedSoftmax
+
+
+class Model(Protocol):
+    """What learns and predicts inside a learner. Its state is plain data and a function of its lessons alone."""
+
+    @property
+    def classes(self) -> list[str]:
+        """The departments that it can predict, in the order of the columns of `probabilities`."""
+
+    def learn(self, features: Features, department: str) -> None:
+        """Take one lesson."""
+
+    def probabilities(self, features: Sequence[Features]) -> NDArray[np.float64]:
+        """A row for each mail, a column for each of `classes`; rows sum to 1, and each is as if it were alone."""
+
+    def unseen(self, features: Sequence[Features]) -> list[float | None]:
+        """The share of each mail's features that no lesson had; None where it cannot tell."""
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Everything that the lessons made, as arrays by name and JSON values by name."""
+
+    def load(self, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
+        """Become what `state` was taken from; raises ValueError or KeyError for what no `state` can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A named way to build a learner.
+
+    `version` changes whenever the same lessons would make another learner. An "online" learner follows the ledger
+    lesson by lesson; a "batch" one is fitted anew when it is retrained. `make` builds a model that was taught nothing
+    from the key of its features.
+    """
+
+    name: str
+    version: int
+    kind: Literal["online", "batch"]
+    description: str
+    make: Callable[[bytes], Model]
+
+
+_ALL = (
+    Recipe(
+        name="hashed-softmax",
+        version=1,
+        kind="online",
+        description="Logistic regression on hashed words and word pairs, a lesson at a time; the same on every machine.",
+        make=lambda key: HashedSoftmax(key=key),
+    ),
+    Recipe(
+        name="tfidf-logistic",
+        version=1,
+        kind="batch",
+        description="scikit-learn: TF-IDF of hashed words and word pairs, logistic regression fitted from the start.",
+        make=lambda key: HashedBatch(),  # noqa: ARG005
+    ),
+)
+
+RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
+
+DEFAULT_RECIPE = "hashed-softmax"
+DEFAULT_CHALLENGER = "tfidf-logistic"
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name; UnknownRecipe, with the names that there are, where there is none."""
+    if name not in RECIPES:
+        raise UnknownRecipe(f"{name!r} is none of {', '.join(RECIPES)}.")
+    return RECIPES[name]
