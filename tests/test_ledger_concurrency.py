@@ -264,9 +264,9 @@ def answer_until_killed(url: str, name: str, acknowledged: Connection) -> None:
 
 def test_a_writer_killed_at_any_moment_leaves_all_it_acknowledged(ledger: Ledger, ledger_url: str) -> None:
     chance, acknowledged = random.Random(11), set[str]()
-    for round in range(4):
+    for life in range(4):
         here, there = spawn.Pipe(duplex=False)
-        writer = spawn.Process(target=answer_until_killed, args=(ledger_url, f"round-{round}", there), daemon=True)
+        writer = spawn.Process(target=answer_until_killed, args=(ledger_url, f"life-{life}", there), daemon=True)
         writer.start()
         there.close()
         for _ in range(chance.randrange(1, 60)):
@@ -284,6 +284,6 @@ def test_a_writer_killed_at_any_moment_leaves_all_it_acknowledged(ledger: Ledger
         answered = [recorded.fact for recorded in ledger.facts()]
         assert acknowledged <= {fact.email_id for fact in answered if isinstance(fact, Correction)}
         assert acknowledged <= ledger.known(sorted(acknowledged))
-        assert len(answered) - len(acknowledged) <= 3 * (round + 1)
+        assert len(answered) - len(acknowledged) <= 3 * (life + 1)
         assert len(answered) % 3 == 0
         assert ledger.broken_link() is None

@@ -128,3 +128,14 @@ def test_the_lock_satisfies_what_the_project_declares(declared: str) -> None:
     versions = [next(iter(pinned.specifier)).version for pinned in candidates]
     assert versions
     assert [version for version in versions if version not in wanted.specifier] == []
+
+
+def test_the_guide_without_make_names_what_make_runs() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    guide = (ROOT / "docs/how-to/set-up-without-make.md").read_text(encoding="utf-8")
+    told = {
+        target: re.findall("`(.+?)`", cell) for target, cell in re.findall(r"^\| `make (\w+)` \| (.+) \|$", guide, re.M)
+    }
+    recipes = dict(re.findall(r"^(\w+):.*\n((?:\t.+\n)+)", makefile, re.M))
+    assert told == {target: recipes[target].strip().split("\n\t") for target in told}
+    assert {"demo", "test", "check"} <= set(told)

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -80,7 +80,7 @@ class App:
 
         # The model file that MLflow runs looks for the key there: no key is kept in MLflow.
         os.environ.setdefault("TRIAGE_KEY", self.keys.hex())
-        return MlflowRegistry(self.settings.mlflow_uri, self.home / "mlflow-artifacts")
+        return MlflowRegistry(self.settings.mlflow_uri, str(self.home / "mlflow-artifacts"))
 
     @cached_property
     def queue(self) -> JsonlReviews:
@@ -97,16 +97,14 @@ class App:
     @cached_property
     def windows(self) -> Windows:
         """The windows that the drift report compares."""
-        from datetime import timedelta
-
         return Windows(timedelta(days=self.settings.current_days), timedelta(days=self.settings.reference_days))
 
     @cached_property
     def comparison(self) -> Comparison:
         """Evidently, with its workspace in the data folder."""
-        from triage_cl.adapters.evidently_reports import EvidentlyReports
+        from triage_cl.adapters.evidently_reports import Workspace
 
-        return EvidentlyReports(self.home / "evidently").compare
+        return Workspace(self.home / "evidently").compare
 
     def ensure_ready(self, at: datetime) -> ModelVersion:
         """The champion, made on an empty ledger; the review policy in force recorded where it changed."""

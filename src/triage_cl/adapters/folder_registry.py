@@ -8,6 +8,7 @@ Everything is written under a temporary name, flushed to the disk and renamed, s
 state or the new one. A version's folder appears whole, once: renaming onto an existing one fails.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from triage_cl.domain.errors import RegistryUnavailable
+from triage_cl.domain.errors import NoSpace, RegistryUnavailable
 from triage_cl.usecases.registry import Entry, UnknownVersion
 
 _SNAPSHOT = "snapshot"
@@ -156,4 +157,6 @@ def _translated(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise NoSpace(f"It is that of {root}.") from error
         raise RegistryUnavailable(f"{root}: {error.strerror or error}.") from error

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from triage_cl.adapters import backtest_plots
 from triage_cl.adapters.sql.atomic_file import atomic_file
 from triage_cl.statistics.estimators import Interval
-from triage_cl.usecases.backtest_report import CHANGES_OF_CHAMPION, NOTHING, BacktestReport, DuelRow
+from triage_cl.usecases.backtest_report import CHANGES_OF_CHAMPION, BacktestReport, DuelRow
 
 #: A thin space that does not break, as in 91.2 %.
 THIN = "\u202f"
@@ -53,7 +53,6 @@ def _content(report: BacktestReport) -> dict[str, Any]:
         "duel_plots": [_duel_plots(duel) for duel in report.duels if duel.looks],
         "alarms": [row for row in report.drift if row.verdict != "quiet"],
         "changes_of_champion": CHANGES_OF_CHAMPION,
-        "nothing": NOTHING,
     }
 
 

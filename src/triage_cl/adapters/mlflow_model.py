@@ -1,70 +1,69 @@
 """The model that MLflow serves: code, beside a snapshot that is plain data; nothing is pickled.
 
-MLflow keeps a copy of this file with every model version and runs it when the version is loaded, so it imports what
-it needs when it is called. It asks for `triage_cl` on the machine that loads it, and for the key of the ledger, which
-MLflow never sees: without the key features cannot be told from an e-mail.
+MLflow keeps a copy of this file with every model version and runs it when the version is loaded. It needs `triage_cl`
+installed where it runs, and the key of the ledger, which MLflow never has: without it a mail has other features.
 """
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-if TYPE_CHECKING:
-    from triage_cl.learning.learner import Learner
+from triage_cl.domain.decisions import conclude
+from triage_cl.domain.errors import BadSettings
+from triage_cl.learning.hashing import describe_many
+from triage_cl.learning.learner import Learner
+from triage_cl.privacy.keys import Keys
 
 KEY_VARIABLE = "TRIAGE_KEY"
 
 
 class TriageModel(PythonModel):
-    """Concludes a department for each row of `subject`, `body` and `sender`."""
+    """Concludes a department for each mail."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Remember where the snapshot is; the key is asked for on the first prediction."""
         self._snapshot = Path(context.artifacts["snapshot"])
         self._learner: Learner | None = None
-        self._key = b""
 
     def predict(
-        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+        self,
+        context: PythonModelContext,  # noqa: ARG002
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """The likeliest department of each mail and its probability, as columns `department` and `confidence`.
+        """Columns `department` and `confidence` for rows of `subject`, `body` and `sender`, redacted as lessons are.
 
-        The text must be redacted as the lessons were. Raises BadSettings without a key.
+        Raises BadSettings without the key, BadSnapshot with another one.
         """
-        from triage_cl.learning.hashing import describe
-
-        learner = self._restored()
-        rows = model_input[["subject", "body", "sender"]].fillna("").to_dict("records")
-        probabilities = learner.probabilities([describe(self._key, row) for row in rows])
-        best = probabilities.argmax(axis=1)
-        departments = [learner.classes[index] for index in best]
-        return pd.DataFrame({"department": departments, "confidence": probabilities.max(axis=1)})
-
-    def _restored(self) -> "Learner":
         if self._learner is None:
-            from triage_cl.learning.learner import Learner
-            from triage_cl.privacy.keys import Keys
+            self._learner = Learner.restore(self._snapshot.read_bytes(), _features_key())
+        mails = [{str(name): str(text) for name, text in row.items()} for row in _mails(model_input)]
+        rows = self._learner.probabilities(describe_many(self._learner.key, mails))
+        conclusions = [conclude(dict(zip(self._learner.classes, row.tolist(), strict=True))) for row in rows]
+        return pd.DataFrame(
+            {
+                "department": [conclusion.department for conclusion in conclusions],
+                "confidence": [conclusion.confidence for conclusion in conclusions],
+            }
+        )
 
-            self._key = Keys(_master_key()).subkey("features")
-            self._learner = Learner.restore(self._snapshot.read_bytes(), self._key)
-        return self._learner
+
+def _mails(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    return table[["subject", "body", "sender"]].fillna("").to_dict("records")
 
 
-def _master_key() -> bytes:
-    from triage_cl.domain.errors import BadSettings
-
+def _features_key() -> bytes:
     try:
-        return bytes.fromhex(os.environ[KEY_VARIABLE])
+        return Keys.from_hex(os.environ[KEY_VARIABLE]).subkey("features")
     except KeyError as error:
-        raise BadSettings(
-            f"Set {KEY_VARIABLE} to the ledger's key, in hexadecimal: MLflow does not keep it."
-        ) from error
+        detail = f"Set {KEY_VARIABLE} to the ledger's key in hexadecimal: MLflow does not have it."
+        raise BadSettings(detail) from error
     except ValueError as error:
-        raise BadSettings(f"{KEY_VARIABLE} is not hexadecimal.") from error
+        raise BadSettings(f"{KEY_VARIABLE} is not a key: {error}.") from error
 
 
 set_model(TriageModel())

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from triage_cl.domain.errors import RegistryUnavailable
 from triage_cl.usecases.registry import Entry, UnknownVersion
@@ -80,9 +81,9 @@ class MlflowRegistry:
 
     def snapshot(self, version: str) -> bytes:
         """The snapshot among the artifacts of the model version."""
-        import mlflow
-
         with self._translated(), tempfile.TemporaryDirectory() as folder:
+            import mlflow
+
             source = f"models:/{NAME}/{self._known(version).version}/artifacts/{SNAPSHOT}"
             return Path(mlflow.artifacts.download_artifacts(source, dst_path=folder)).read_bytes()
 
@@ -90,7 +91,7 @@ class MlflowRegistry:
         """What the run and the reasons tag say."""
         with self._translated():
             known = self._known(version)
-            data = self._client.get_run(known.run_id).data
+            data = self._client.get_run(str(known.run_id)).data
             start, through, as_of = (int(data.params[name]) for name in ("start", "through", "as_of"))
             reasons = tuple(known.tags.get(REASONS, "").splitlines())
             recipe, fingerprint = data.params["recipe"], data.params["fingerprint"]
@@ -98,15 +99,15 @@ class MlflowRegistry:
 
     def annotate(self, version: str, metrics: Mapping[str, float], reasons: Sequence[str]) -> None:
         """Log metrics to the run; append reasons to the tag of run and model version."""
-        import mlflow
-
         with self._translated():
+            import mlflow
+
             known = self._known(version)
             if metrics:
                 mlflow.log_metrics(dict(metrics), run_id=known.run_id)
             if reasons:
                 lines = _lines([*known.tags.get(REASONS, "").splitlines(), *reasons])
-                self._client.set_tag(known.run_id, REASONS, lines)
+                self._client.set_tag(str(known.run_id), REASONS, lines)
                 self._client.set_model_version_tag(NAME, known.version, REASONS, lines)
 
     def _create(self, entry: Entry, snapshot: bytes) -> "ModelVersion":
@@ -150,19 +151,17 @@ class MlflowRegistry:
         from mlflow import MlflowClient
 
         if not self._uri.startswith(("http", "sqlite")):
-            # MLflow tries for hours to reach a database that is away.
-            create_engine(self._uri).connect().close()
+            # MLflow itself tries for hours to reach a database that is away.
+            create_engine(self._uri, poolclass=NullPool).connect().close()
         client = MlflowClient(self._uri)
         _once(client.create_registered_model, NAME)
         return client
 
     @cached_property
     def _experiment(self) -> str:
+        """The id of the experiment, made when missing."""
         found = self._client.get_experiment_by_name(NAME)
-        if found is None:
-            _once(self._client.create_experiment, NAME, artifact_location=self._artifacts)
-            found = self._client.get_experiment_by_name(NAME)
-        return str(found.experiment_id)
+        return found.experiment_id if found else self._client.create_experiment(NAME, self._artifacts)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -198,10 +197,13 @@ def _log_model(snapshot: bytes) -> Any:
 
 def _signature() -> "ModelSignature":
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
-    mail = [ColSpec(DataType.string, name) for name in ("subject", "body", "sender")]
-    conclusion = [ColSpec(DataType.string, "department"), ColSpec(DataType.double, "confidence")]
+    mail: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, name) for name in ("subject", "body", "sender")]
+    conclusion: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.string, "department"),
+        ColSpec(DataType.double, "confidence"),
+    ]
     return ModelSignature(Schema(mail), Schema(conclusion))
 
 

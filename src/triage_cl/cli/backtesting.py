@@ -9,7 +9,7 @@ from triage_cl.cli.output import Json, console, print_table, progress_bar, write
 
 if TYPE_CHECKING:
     from triage_cl.domain.emails import Message
-    from triage_cl.usecases.backtest import Change, Options, Outcome
+    from triage_cl.usecases.backtest import Change, Options, Outcome, Watch
 
 
 def plug_into(app: typer.Typer) -> None:
@@ -137,11 +137,23 @@ def _run(messages: "list[Message]", options: "Options") -> "Outcome":
         ledger = Ledger(f"sqlite:///{folder}/ledger.db", durable=False)
         migrate(ledger.engine)
         task = bar.add_task("mails", total=len(messages))
-        simulated = Backtest(ledger, FolderRegistry(Path(folder) / "registry"), messages, options)
+        registry = FolderRegistry(Path(folder) / "registry")
+        simulated = Backtest(ledger, registry, messages, options, _watch(options))
         try:
             return simulated.run(lambda done, total: bar.update(task, completed=done))
         finally:
             ledger.close()
+
+
+def _watch(options: "Options") -> "Watch":
+    """Drift as production computes it, without Evidently's pages: nobody reads one a month of simulated time."""
+    from triage_cl.adapters.drift_measures import measures, titled
+    from triage_cl.usecases.watch import Windows, watch
+
+    windows = Windows(current=options.retrain_every, reference=options.retrain_every) if options.retrain_every else Windows()
+    return lambda ledger, at: watch(
+        ledger, lambda before, after, at, html: measures(titled(before), titled(after)), windows, Path(), at
+    )
 
 
 def _baselines(messages: "list[Message]") -> dict[str, dict[str, float | None]]:

@@ -48,7 +48,7 @@ class Keys:
         """32 bytes that belong to `purpose` alone."""
         return _hmac(self.master, purpose)
 
-    def uniform(self, purpose: str, id: str) -> float:  # noqa: A002 - the word of the ledger
+    def uniform(self, purpose: str, id: str) -> float:
         """A number in [0, 1) with 53 random bits, always the same for this purpose and id."""
         drawn = int.from_bytes(_hmac(self.subkey("draws"), f"{purpose}|{id}")[:8], "big")
         return float(drawn >> 11) / 2.0**53

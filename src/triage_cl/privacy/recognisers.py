@@ -29,6 +29,7 @@ _EMAIL = re.compile(
     rf"[@＠]{_DOMAIN}(?:{_ATOM}*+[@＠]{_DOMAIN})*+"
 )
 _AT = re.compile("[@＠]")
+_BREAK = re.compile("[ \n]")
 _LONGEST_QUOTED = 66
 
 _URL_HINT = re.compile(r"://|[Ww][Ww][Ww]\.(?=[^\s<>\"\[\].]+\.)")
@@ -38,13 +39,10 @@ _LONGEST_SCHEME = 16
 
 _IPV4 = re.compile(r"\d(?<!\d\d)(?<!\d\.\d)\d{0,2}(?:\.\d{1,3}){3}(?!\d|\.\d)")
 _IPV6_HINT = re.compile(r"::|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:")
-_IPV6 = re.compile(
-    r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}+:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?(?![\w:])"
-)
+_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}+:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?(?![\w:])")
 
-_IBAN = re.compile(
-    r"\d\d(?<=[A-Za-z]{2}\d\d)(?:[ \u00a0\-]?[A-Za-z0-9]{4}){2,7}(?:[ \u00a0\-]?[A-Za-z0-9]{1,3})?"
-)
+_IBAN = re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)(?:[ \u00a0\-]?[A-Za-z0-9]{4}){2,7}(?:[ \u00a0\-]?[A-Za-z0-9]{1,3})?")
+_LETTER_VALUES = {ord(letter): str(value) for value, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}
 _WITHOUT_SEPARATORS = dict.fromkeys(map(ord, " \u00a0-"))
 # Total length by country: SWIFT's IBAN registry (ISO 13616).
 _IBAN_LENGTH = {
@@ -111,8 +109,8 @@ def _word_around(text: str, at: int, earliest: int) -> Span:
     start = max(text.rfind(" ", earliest, at), text.rfind("\n", earliest, at)) + 1
     if text[at - 1 : at] == '"':
         start = min(start, at - _LONGEST_QUOTED)
-    ends = [end for end in (text.find(" ", at), text.find("\n", at)) if end >= 0]
-    return max(start, earliest), min(ends, default=len(text))
+    after = _BREAK.search(text, at)
+    return max(start, earliest), after.start() if after else len(text)
 
 
 def _is_ipv6(text: str) -> bool:
@@ -131,7 +129,7 @@ def _apart(spans: list[Span]) -> Iterator[Span]:
 
 
 def _has_iban_check(account: str) -> bool:
-    return int("".join(str(int(character, 36)) for character in account[4:] + account[:4])) % 97 == 1
+    return int((account[4:] + account[:4]).upper().translate(_LETTER_VALUES)) % 97 == 1
 
 
 def _end_of_characters(text: str, start: int, count: int) -> int:

@@ -42,7 +42,7 @@ def _redacted_once(text: str) -> str:
 
 
 def _replaced(text: str, spans: Iterator[tuple[int, int, str]]) -> str:
-    pieces = []
+    pieces: list[str] = []
     position = 0
     for start, end, placeholder in spans:
         pieces += (text[position:start], placeholder)

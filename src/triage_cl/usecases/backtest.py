@@ -80,8 +80,8 @@ class Outcome:
 
 #: Tells how many mails of how many are done.
 Progress = Callable[[int, int], None]
-#: Looks for drift at a time, where a backtest is asked to.
-Watch = Callable[[Ledger, datetime], DriftVerdict | None]
+#: Looks for drift at a time.
+Watch = Callable[[Ledger, datetime], DriftVerdict]
 
 
 class Backtest:
@@ -220,8 +220,8 @@ class Backtest:
     def _judge_and_retrain(self, at: datetime) -> None:
         self._retrain_at = at + self.options.retrain_every if self.options.retrain_every else None
         self._judge(at)
-        if self.watch is not None and (verdict := self.watch(self.ledger, at)):
-            self.outcome.verdicts.append((at, verdict))
+        if self.watch is not None:
+            self.outcome.verdicts.append((at, self.watch(self.ledger, at)))
         self.desk.refresh()
         champion = self.desk.champion
         recipe = self.options.challenger if champion.recipe == self.options.champion else self.options.champion

@@ -26,10 +26,8 @@ def watch(ledger: Ledger, compare: Comparison, windows: Windows, reports: Path, 
     """The verdict over the window that ends at `at`, recorded in the ledger, its report written to `reports`."""
     between = at - windows.current
     since = between - windows.reference
-    reference = rows_between(ledger, since, between)
-    current = rows_between(ledger, between, at)
     report = reports / f"drift-{at:%Y-%m-%dT%H%M}.html"
-    measures = compare(reference, current, at, report)
+    measures = compare(rows_between(ledger, since, between), rows_between(ledger, between, at), at, report)
     verdict, reasons = decide_drift(measures)
     found = DriftVerdict(
         verdict=verdict,
