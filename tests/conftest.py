@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -168,9 +169,8 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _migrate(url: str) -> None:
-    ledger = Ledger(url)
-    migrate(ledger.engine)
-    ledger.close()
+    with closing(Ledger(url)) as ledger:
+        migrate(ledger.engine)
 
 
 @pytest.fixture
@@ -224,6 +224,19 @@ def empty_url(backend: str, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def ledger(ledger_url: str) -> Iterator[Ledger]:
     """A migrated, empty ledger, on each kind of database in turn."""
-    ledger = Ledger(ledger_url)
-    yield ledger
-    ledger.close()
+    with closing(Ledger(ledger_url)) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def sqlite_ledger(sqlite_url: str) -> Iterator[Ledger]:
+    """A migrated, empty ledger on SQLite, where the test is about that."""
+    with closing(Ledger(sqlite_url)) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def postgresql_ledger(postgresql_url: str) -> Iterator[Ledger]:
+    """A migrated, empty ledger on PostgreSQL, where the test is about that."""
+    with closing(Ledger(postgresql_url)) as ledger:
+        yield ledger

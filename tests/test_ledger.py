@@ -1,6 +1,7 @@
 """The ledger keeps what it is given, once and in order, on SQLite and on PostgreSQL alike."""
 
 import logging
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -263,16 +264,16 @@ def test_tampering_with_any_fact_is_found(ledger: Ledger, what: str) -> None:
 
 
 @pytest.mark.parametrize("column", ["body", "at"])
-def test_a_fact_that_cannot_even_be_read_breaks_the_chain(sqlite_url: str, column: str) -> None:
-    ledger = Ledger(sqlite_url)
+def test_a_fact_that_cannot_even_be_read_breaks_the_chain(sqlite_ledger: Ledger, column: str) -> None:
+    ledger = sqlite_ledger
     ledger.append([a_correction(f"mail-{number}") for number in range(6)], NOON)
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE facts SET {column} = 'rubbish' WHERE position = 3")
     assert ledger.broken_link() == 3
 
 
-def test_a_full_disk_is_no_space_and_loses_nothing_acknowledged(sqlite_url: str) -> None:
-    ledger = Ledger(sqlite_url)
+def test_a_full_disk_is_no_space_and_loses_nothing_acknowledged(sqlite_ledger: Ledger) -> None:
+    ledger = sqlite_ledger
     ledger.append([a_correction()], NOON)
     with ledger.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
@@ -298,12 +299,11 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_a_database_without_a_ledger_is_not_migrated(empty_url: str) -> None:
-    ledger = Ledger(empty_url)
-    with pytest.raises(LedgerNotMigrated, match="triage migrate"):
-        ledger.append([a_correction()], NOON)
-    with pytest.raises(LedgerNotMigrated):
-        ledger.position()
-    ledger.close()
+    with closing(Ledger(empty_url)) as ledger:
+        with pytest.raises(LedgerNotMigrated, match="triage migrate"):
+            ledger.append([a_correction()], NOON)
+        with pytest.raises(LedgerNotMigrated):
+            ledger.position()
 
 
 def test_a_server_that_does_not_answer_is_unavailable_in_one_sentence(free_port: int) -> None:
@@ -348,12 +348,11 @@ def test_no_text_of_a_mail_is_in_an_error_or_a_log(ledger: Ledger, caplog: pytes
 
 
 @pytest.mark.integration
-def test_a_value_that_the_database_cannot_hold_is_bad_input(postgresql_url: str) -> None:
-    ledger = Ledger(postgresql_url)
+def test_a_value_that_the_database_cannot_hold_is_bad_input(postgresql_ledger: Ledger) -> None:
+    ledger = postgresql_ledger
     with pytest.raises(BadInput, match="NUL"):
         ledger.admit([an_admission(email={"body": "a\0b"})], NOW)
     assert ledger.known(["mail-1"]) == set()
-    ledger.close()
 
 
 def _everything_said(error: BaseException | None) -> str:

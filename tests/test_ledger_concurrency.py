@@ -87,8 +87,10 @@ def write_now_and_then(url: str, name: str, path: Path) -> None:
 
 
 @pytest.mark.integration
-def test_a_reader_who_follows_positions_misses_nothing_and_meets_no_gap(postgresql_url: str, tmp_path: Path) -> None:
-    ledger = Ledger(postgresql_url)
+def test_a_reader_who_follows_positions_misses_nothing_and_meets_no_gap(
+    postgresql_ledger: Ledger, postgresql_url: str, tmp_path: Path
+) -> None:
+    ledger = postgresql_ledger
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE sequenced (id bigint GENERATED ALWAYS AS IDENTITY, answer text)")
     names = [f"writer-{number}" for number in range(8)]
@@ -112,7 +114,6 @@ def test_a_reader_who_follows_positions_misses_nothing_and_meets_no_gap(postgres
     # The same writers, followed by a sequence's numbers: gaps where somebody rolled back, and rows never seen.
     with ledger.engine.begin() as connection:
         there = connection.exec_driver_sql("SELECT count(*) FROM sequenced").scalar_one()
-    ledger.close()
     assert len(control) < there or control[-1][0] > there
 
 
@@ -135,14 +136,16 @@ def use_for_a_while(url: str, name: str, seconds: float, path: Path) -> None:
     tell(path, [answered, admitted])
 
 
-def test_four_processes_write_to_one_sqlite_file_and_none_is_turned_away(sqlite_url: str, tmp_path: Path) -> None:
+def test_four_processes_write_to_one_sqlite_file_and_none_is_turned_away(
+    sqlite_ledger: Ledger, sqlite_url: str, tmp_path: Path
+) -> None:
+    ledger = sqlite_ledger
     names = [f"process-{number}" for number in range(4)]
     with started(*((use_for_a_while, sqlite_url, name, SECONDS, tmp_path / name) for name in names)):
         pass
     told = [json.loads((tmp_path / name).read_text()) for name in names]
     answered = {id for answers, _ in told for id in answers}
     admitted = {id for _, mails in told for id in mails}
-    ledger = Ledger(sqlite_url)
     assert min(len(answers) for answers, _ in told) > 0
     assert {recorded.fact.email_id for recorded in ledger.facts() if isinstance(recorded.fact, Correction)} == answered
     assert ledger.position() == len(answered)
@@ -202,8 +205,10 @@ def admit_under_changing_rules(url: str, name: str, done: Event, path: Path) -> 
 
 
 @pytest.mark.integration
-def test_no_group_is_stored_after_the_rules_that_it_was_decided_under(postgresql_url: str, tmp_path: Path) -> None:
-    ledger, chance, done = Ledger(postgresql_url), random.Random(5), spawn.Event()
+def test_no_group_is_stored_after_the_rules_that_it_was_decided_under(
+    postgresql_ledger: Ledger, postgresql_url: str, tmp_path: Path
+) -> None:
+    ledger, chance, done = postgresql_ledger, random.Random(5), spawn.Event()
     names = [f"writer-{number}" for number in range(4)]
     with started(*((admit_under_changing_rules, postgresql_url, name, done, tmp_path / name) for name in names)):
         while ledger.spending()[0] < 4:
@@ -219,7 +224,6 @@ def test_no_group_is_stored_after_the_rules_that_it_was_decided_under(postgresql
         WHERE pg_xact_commit_timestamp(f.xmin) <= pg_xact_commit_timestamp(d.xmin)"""
     with ledger.engine.begin() as connection:
         assert connection.exec_driver_sql(late).scalar_one() == 0
-    ledger.close()
     accepted, refused = (sum(counts) for counts in zip(*outcomes, strict=True))
     assert min(accepted, refused) > 0
 
@@ -233,11 +237,11 @@ def admit_in_every_month(url: str, name: str, barrier: Barrier) -> None:
 
 
 @pytest.mark.integration
-def test_concurrent_writers_make_each_month_s_partition_once(postgresql_url: str) -> None:
+def test_concurrent_writers_make_each_month_s_partition_once(postgresql_ledger: Ledger, postgresql_url: str) -> None:
     barrier = spawn.Barrier(4)
     with started(*((admit_in_every_month, postgresql_url, f"writer-{number}", barrier) for number in range(4))):
         pass
-    ledger = Ledger(postgresql_url)
+    ledger = postgresql_ledger
     decided = [item.decision.decided_at for item in ledger.decisions()]
     assert len(decided) == 4 * 24
     for table in ("payloads", "decisions"):
@@ -246,7 +250,6 @@ def test_concurrent_writers_make_each_month_s_partition_once(postgresql_url: str
             found = dict(rows.all())
         months = [f"{table}_{at:%Y%m}" for at in decided]
         assert found == {month: months.count(month) for month in months}
-    ledger.close()
 
 
 # Processes that die

@@ -24,6 +24,7 @@ from triage_cl.usecases.backtest_report import CHANGES_OF_CHAMPION, BacktestRepo
 
 #: Dates and names of moments that are closer than this, in percent of the width, would run into each other.
 DATE_WIDTH, NAME_WIDTH = 16.0, 12.0
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def accuracy_over_time(report: BacktestReport) -> Plot | None:
@@ -43,7 +44,7 @@ def accuracy_over_time(report: BacktestReport) -> Plot | None:
         x_ticks=_dates(across),
         y_ticks=y_ticks(height, "{:.0%}"),
         shapes=(
-            *(Shape(area(high, low), "band", "95 % interval") for high, low in ranges),
+            *(Shape(area(high, low), "band", "95% interval") for high, low in ranges),
             *(Shape(line(places), "estimate", "estimate from answers") for places in point_lines),
             *(Shape(line(places), "truth", "truth") for places in truth_lines),
         ),
@@ -127,15 +128,18 @@ def evidence_over_time(duel: DuelRow) -> Plot | None:
     return Plot(
         says=f"The e-value of {duel.name}: {duel.looks[-1].e_value:.3g} of {duel.needed:g} needed.",
         x_ticks=x_ticks(across, "{:,.0f}"),
-        y_ticks=tuple(
-            Label(0, height(n), f"{10.0**n:,g}") for n in range(int(height.end), int(height.start) + 1, step)
-        ),
+        y_ticks=tuple(Label(0, height(n), _power(n)) for n in range(int(height.end), int(height.start) + 1, step)),
         shapes=(
             Shape(line([(0.0, height(needed)), (100.0, height(needed))]), "needed", f"{duel.needed:g}, needed"),
             Shape(line(places), "truth", "e-value"),
         ),
         zones=zones([x for x, _ in places], map(_look_told, duel.looks)),
     )
+
+
+def _power(exponent: int) -> str:
+    """A power of ten, in digits while they are few."""
+    return f"{10.0**exponent:,g}" if abs(exponent) < 5 else "10" + f"{exponent}".translate(SUPERSCRIPTS)
 
 
 def _ends(period: Period) -> int:
@@ -151,17 +155,20 @@ def _middle(period: Period, across: Scale) -> float:
 
 
 def _dates(across: Scale) -> tuple[Label, ...]:
-    """Up to six dates, the last of them before the plot ends."""
-    first, days = date.fromordinal(int(across.start)), ceil((across.end - across.start) * DATE_WIDTH / 100)
-    moments = (first + timedelta(days=number * days) for number in range(ceil(100 / DATE_WIDTH)))
-    return tuple(Label(across(day.toordinal()), 100, f"{day}") for day in moments if across(day.toordinal()) < 100)
+    """Up to six dates, none so late that it would run out of the plot."""
+    first, step = date.fromordinal(int(across.start)), ceil((across.end - across.start) * DATE_WIDTH / 100)
+    days = [first + timedelta(days=number * step) for number in range(6)]
+    places = [(across(day.toordinal()), day) for day in days]
+    return tuple(Label(x, 100, day.isoformat()) for x, day in places if x <= 100 - DATE_WIDTH / 2)
 
 
 def _floor_of(periods: Sequence[Period]) -> float:
-    """The tenth under everything that is plotted."""
+    """The tenth under everything that is plotted; the fifth where that is far down."""
     shown = [period.accuracy for period in periods if period.accuracy is not None]
     shown += [period.estimate.low for period in periods if period.estimate is not None]
-    return max(0.0, floor(10 * min(shown, default=0.0) - 0.2) / 10)
+    least = min(shown, default=0.0)
+    parts = 10 if least > 0.55 else 5
+    return max(0.0, floor(parts * least - 0.1) / parts)
 
 
 def _told(period: Period) -> str:
@@ -192,7 +199,7 @@ def _automatic(headline: Headline, across: Scale, height: Scale) -> Iterator[Lab
     if headline.automatic_accuracy is None:
         return
     wrong = 1 - headline.automatic_accuracy
-    text = f"automatic: {headline.automatic_share:.0%} of the mail, {wrong:.1%} wrong"
+    text = f"{headline.automatic_share:.0%} automatic, {wrong:.1%} wrong"
     yield Label(across(headline.automatic_share), height(min(wrong, height.start)), text)
 
 
@@ -204,12 +211,12 @@ def _moments(report: BacktestReport, across: Scale) -> Iterator[Mark]:
         if row.turn in CHANGES_OF_CHAMPION
     ]
     moments += [(row.at, "drift", "drift", f"drift: {row.verdict}") for row in report.drift if row.verdict != "quiet"]
-    free_from = 0.0
+    free_from = {"champion": 0.0, "drift": 0.0}
     for at, kind, name, text in sorted(moments):
         x = across(_day_of(at))
         if 0 <= x <= 100:
-            fits = free_from <= x <= 100 - NAME_WIDTH
-            free_from = x + NAME_WIDTH if fits else free_from
+            fits = free_from[kind] <= x <= 100 - NAME_WIDTH / 2
+            free_from[kind] = x + NAME_WIDTH if fits else free_from[kind]
             yield Mark(x, kind, f"{at.date()}: {text}", name if fits else "")
 
 

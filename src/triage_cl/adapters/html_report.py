@@ -9,13 +9,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from triage_cl.adapters import backtest_plots
+from triage_cl.adapters.plots import MINUS
 from triage_cl.adapters.sql.atomic_file import atomic_file
 from triage_cl.statistics.estimators import Interval
 from triage_cl.usecases.backtest_report import CHANGES_OF_CHAMPION, BacktestReport, DuelRow
 
-#: A thin space that does not break, as in 91.2 %.
-THIN = "\u202f"
 UNKNOWN = "–"
+#: Evidence beyond this is told as more than this.
+MANY = 1_000_000_000
 
 
 def write_backtest_report(report: BacktestReport, path: Path) -> None:
@@ -39,8 +40,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: tuple[Callable[..., str], ...] = (percent, count, figure, between, points)
-    environment.filters.update({filter.__name__: filter for filter in filters})
+    filters: tuple[Callable[..., str], ...] = (percent, points, count, figure, between, evidence)
+    environment.filters.update({form.__name__: form for form in filters})
     return environment
 
 
@@ -66,14 +67,14 @@ def _duel_plots(duel: DuelRow) -> dict[str, Any]:
     }
 
 
-def percent(share: float | None, digits: int = 1) -> str:
-    """0.912 as 91.2 %."""
-    return UNKNOWN if share is None else f"{100 * share:.{digits}f}{THIN}%"
+def percent(share: float | None) -> str:
+    """0.912 as 91.2%."""
+    return UNKNOWN if share is None else f"{share:.1%}"
 
 
-def points(share: float | None) -> str:
-    """A difference of shares in points: 0.012 as +1.2."""
-    return UNKNOWN if share is None else f"{100 * share:+.1f}"
+def points(share: float) -> str:
+    """A difference of shares in points: -0.012 as −1.2."""
+    return f"{100 * share:+.1f}".replace("-", MINUS)
 
 
 def count(number: int) -> str:
@@ -87,5 +88,12 @@ def figure(value: float | None) -> str:
 
 
 def between(interval: Interval | None) -> str:
-    """The ends of an interval: 88.0 to 96.2 %."""
+    """The ends of an interval: 88.0 to 96.2%."""
     return UNKNOWN if interval is None else f"{100 * interval.low:.1f} to {percent(interval.high)}"
+
+
+def evidence(e_value: float) -> str:
+    """An e-value to three digits: 0.685, 41.3 or 1,690,000."""
+    if e_value >= MANY:
+        return f"over {MANY:,}"
+    return f"{float(f'{e_value:.3g}'):,.0f}" if e_value >= 100 else f"{e_value:.3g}"

@@ -5,6 +5,7 @@ nothing. MLflow takes seconds to import, so it is imported on first use.
 """
 
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,6 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -122,7 +122,9 @@ class MlflowRegistry:
             )
             mlflow.log_metrics(dict(entry.metrics))
             model = _log_model(snapshot)
-        return self._client.create_model_version(NAME, model.model_uri, run_id, tags, await_creation_for=0)
+        return self._client.create_model_version(
+            NAME, model.model_uri, run_id, tags, await_creation_for=0, model_id=model.model_id
+        )
 
     def _find(self, version: str) -> "ModelVersion | None":
         where = f"name = '{NAME}' and tags.`{VERSION}` = '{version}'"
@@ -175,7 +177,7 @@ class MlflowRegistry:
             yield
         except (MlflowException, SQLAlchemyError, OSError) as error:
             summary = str(error).partition("\n")[0]
-            raise RegistryUnavailable(f"{_shown(self._uri)}: {summary}") from error
+            raise RegistryUnavailable(_shown(f"{self._uri}: {summary}")) from error
 
 
 def _log_model(snapshot: bytes) -> Any:
@@ -223,7 +225,6 @@ def _lines(reasons: Sequence[str]) -> str:
     return "\n".join(" ".join(reason.split()) for reason in reasons)
 
 
-def _shown(uri: str) -> str:
-    """The URI without a password."""
-    parts = urlsplit(uri)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+def _shown(text: str) -> str:
+    """The text with its URIs free of users and passwords."""
+    return re.sub(r"//[^/@\s]*@", "//", text)

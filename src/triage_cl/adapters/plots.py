@@ -12,6 +12,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 Place = tuple[float, float]
 
+MINUS = "−"
 #: Labels below each other that are closer than this, in percent of the height, would run into each other.
 LABEL_HEIGHT = 9.0
 
@@ -118,11 +119,15 @@ def spread(labels: Iterable[Label]) -> tuple[Label, ...]:
 
 
 def ticks(scale: Scale, form: str, steps: int = 5) -> list[tuple[float, str]]:
-    """Round values on the scale, about `steps` of them: where they stand, and what to write there."""
+    """Round values on the scale, `steps` of them and one more: where they stand, and what to write there."""
     low, high = sorted((scale.start, scale.end))
     step = _step(high - low, steps)
     numbers = range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)
-    return [(scale(number * step), form.format(number * step + 0.0)) for number in numbers]
+    return [(scale(number * step), _written(number * step, form)) for number in numbers]
+
+
+def _written(value: float, form: str) -> str:
+    return (form if value else form.replace("+", "")).format(value).replace("-", MINUS)
 
 
 def x_ticks(scale: Scale, form: str) -> tuple[Label, ...]:

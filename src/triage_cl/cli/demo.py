@@ -31,7 +31,7 @@ def demo(
 
     A finished demo begins anew; one that was stopped goes on where it was.
     """
-    from triage_cl.cli.main import checkout
+    from triage_cl.cli.checkout import checkout
     from triage_cl.cli.rehearsing import rehearse
     from triage_cl.domain.errors import BadInput
 

@@ -4,12 +4,12 @@ import errno
 import importlib
 import os
 import sys
-from pathlib import Path
 
 import typer
 
 import triage_cl
 from triage_cl.cli import backtesting, benchmarks, demo, departments, ingesting, ledgers, models, verification
+from triage_cl.cli.checkout import APPLICATIONS, checkout
 from triage_cl.domain.errors import NoSpace, TriageError
 
 app = typer.Typer(
@@ -19,10 +19,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-#: The applications that run from a checkout beside the library; each plugs its commands into ours.
-APPLICATIONS = ("feedback", "flows", "dashboards")
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -35,12 +31,6 @@ def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
     """Continuous learning for e-mail triage: decide, review, learn, watch, challenge, promote."""
-
-
-def checkout() -> Path | None:
-    """The checkout that this library was loaded from, None where it was installed by itself."""
-    root = Path(triage_cl.__file__).resolve().parents[2]
-    return root if all((root / name / "commands.py").is_file() for name in APPLICATIONS) else None
 
 
 def _plug_in_applications() -> None:

@@ -12,8 +12,8 @@ CHALLENGER = "challenger"
 class ModelVersion:
     """A registered snapshot: recipe, the positions it was folded over, and its fingerprint.
 
-    `entrant` names the recipe with its start: retraining makes a new version of the same entrant, and what was
-    found out about the entrant stays.
+    Retraining makes a new version of the same entrant, and what was found out about the entrant stays; a recipe that
+    was retired and tries again is another `entry`, and so another entrant.
     """
 
     kind: ClassVar[str] = "model-version"
@@ -25,6 +25,7 @@ class ModelVersion:
     lessons: int
     fingerprint: str
     reasons: tuple[str, ...]
+    entry: int = 1
 
     @property
     def subject(self) -> str:
@@ -38,13 +39,13 @@ class ModelVersion:
 
     @property
     def entrant(self) -> str:
-        """The recipe with its start."""
-        return entrant_of(self.recipe, self.start)
+        """Who takes part in a duel: the recipe, its start where it has one, its entry where it is not the first."""
+        return entrant_of(self.recipe, self.start, self.entry)
 
 
-def entrant_of(recipe: str, start: int) -> str:
-    """The name of a recipe folded from the lessons after `start` on."""
-    return recipe if start == 0 else f"{recipe}+{start}"
+def entrant_of(recipe: str, start: int = 0, entry: int = 1) -> str:
+    """The name of a recipe folded from the lessons after `start` on, at its `entry`-th try."""
+    return recipe + (f"+{start}" if start else "") + (f"#{entry}" if entry > 1 else "")
 
 
 def version_name(entrant: str, through: int, as_of: int) -> str:
@@ -100,7 +101,7 @@ class Judgement:
 class Standing:
     """All versions, the champion and the challenger, after some facts.
 
-    `entered` holds the position at which each entrant was first registered: evidence counts from there.
+    `entered` holds, in that order, the position at which each entrant first got an alias: evidence counts from there.
     """
 
     versions: Mapping[str, ModelVersion] = field(default_factory=dict)
@@ -117,16 +118,31 @@ class Standing:
         """The version that would like to."""
         return self._aliased(CHALLENGER)
 
+    def next_entry(self, recipe: str, start: int) -> int:
+        """The entry as which a new version takes part: that of the acting entrant, or one more than ever before."""
+        acting = [version for version in (self.champion, self.challenger) if version is not None]
+        for version in acting:
+            if (version.recipe, version.start) == (recipe, start):
+                return version.entry
+        tried = [v.entry for v in self.versions.values() if (v.recipe, v.start) == (recipe, start)]
+        return max((entry for entry in tried if entrant_of(recipe, start, entry) in self.entered), default=0) + 1
+
+    def number_of(self, entrant: str) -> int:
+        """Which challenger this is, counted from 1: the first entrant of a ledger was nobody's challenger."""
+        return max(1, list(self.entered).index(entrant))
+
     def _aliased(self, alias: str) -> ModelVersion | None:
         version = self.aliases.get(alias)
         return self.versions[version] if version is not None else None
 
     def apply(self, position: int, fact: ModelVersion | AliasMoved) -> "Standing":
         """The standing after `fact`, which has `position`."""
-        if isinstance(fact, AliasMoved):
-            return replace(self, aliases={**self.aliases, fact.alias: fact.version})
-        entered = {fact.entrant: position, **self.entered}
-        return replace(self, versions={**self.versions, fact.version: fact}, entered=entered)
+        if isinstance(fact, ModelVersion):
+            return replace(self, versions={**self.versions, fact.version: fact})
+        entered = dict(self.entered)
+        if fact.version is not None:
+            entered.setdefault(self.versions[fact.version].entrant, position)
+        return replace(self, aliases={**self.aliases, fact.alias: fact.version}, entered=entered)
 
 
 def fold_standing(facts: Iterable[tuple[int, ModelVersion | AliasMoved]]) -> Standing:

@@ -12,9 +12,10 @@ from triage_cl.synthesis.facts import Facts
 from triage_cl.synthesis.letters import Letter, Pen
 from triage_cl.synthesis.organisation import Story, Topic
 from triage_cl.synthesis.people import Population
-from triage_cl.synthesis.phrasebook import phrasebook
+from triage_cl.synthesis.phrasebook import Phrasebook, Phrases, phrasebook
 
 _REPLIES, _OUT_OF_OFFICE, _FORWARDS = 0.2, 0.02, 0.03
+_MISTAKEN = 0.08
 _SHORTEST_REPLY_DELAY = timedelta(hours=1)
 _DAYS_OPEN = 3
 
@@ -69,9 +70,16 @@ class Correspondence:
         topic, other = self._topic(at), self._topic(at)
         person = self._people.somebody(self._rng, topic.writer)
         book = phrasebook(person.language)
-        facts = Facts(self._rng, self._story.organisation, person, book, at)
+        facts = Facts(self._rng, self._story.organisation, person, book, self._matters(topic, book), at)
         pen = Pen(self._rng, facts, book.topics[topic.id], book.topics.get(other.id, book.topics[topic.id]))
         return self._mail(number, at, topic, self._first_letter(pen), pen, None)
+
+    def _matters(self, topic: Topic, book: Phrasebook) -> Phrases:
+        """What people say the topic is about; some take it for another department's business."""
+        ids = (topic.id, topic.department)
+        if self._rng.random() < _MISTAKEN:
+            ids = (self._rng.choice(self._story.organisation.mistaken_for[topic.department]), *ids)
+        return next(book.matters[id] for id in ids if id in book.matters)
 
     def _first_letter(self, pen: Pen) -> Letter:
         letter, chance = pen.first(), self._rng.random()

@@ -7,7 +7,7 @@ from random import Random
 
 from triage_cl.synthesis.organisation import Organisation
 from triage_cl.synthesis.people import Person
-from triage_cl.synthesis.phrasebook import Phrasebook, Tell
+from triage_cl.synthesis.phrasebook import Phrasebook, Phrases, Tell
 
 #: Facts about the writer, read from `Person` by the same name.
 _OF_THE_WRITER = {"phone", "iban", "card", "customer", "street", "city", "firm", "website"}
@@ -23,6 +23,7 @@ class Facts:
     organisation: Organisation
     person: Person
     book: Phrasebook
+    matters: Phrases
     at: datetime
     known: dict[str, str] = field(default_factory=dict)
 
@@ -91,6 +92,7 @@ def _numbered(pattern: str, low: int, high: int) -> Callable[[Facts], str]:
 
 
 _MADE_UP: dict[str, Callable[[Facts], str]] = {
+    "matter": lambda facts: facts.matters.write(facts.rng, facts.tell),
     "amount": _amount,
     "date": _date,
     "month": _month,

@@ -9,8 +9,9 @@ from triage_cl.synthesis.people import Person
 from triage_cl.synthesis.phrasebook import TopicPhrases
 
 #: Chances of what makes mail hard: nothing but hints, a subject that says nothing, something about another topic.
-_VAGUE, _TERSE, _BLAND_SUBJECT, _ASIDE = 0.03, 0.1, 0.2, 0.15
-_STATEMENTS, _STATEMENT_CHANCES = (1, 2, 3, 4, 6), (30, 32, 22, 11, 5)
+_VAGUE, _TERSE, _BLAND_SUBJECT, _ASIDE = 0.03, 0.1, 0.35, 0.12
+_CONCERNS = 0.5
+_STATEMENTS, _STATEMENT_CHANCES = (1, 2, 3, 4, 5, 6), (14, 26, 26, 18, 10, 6)
 _REPLY_MARKS = {"en": "Re: ", "de": "AW: ", "fr": "RE : ", "es": "RE: "}
 _FORWARD_MARKS = {"en": "Fwd: ", "de": "WG: ", "fr": "TR : ", "es": "RV: "}
 
@@ -103,6 +104,8 @@ class Pen:
         rng, tell = self.rng, self.facts.tell
         (count,) = rng.choices(_STATEMENTS, _STATEMENT_CHANCES)
         said = self.topic.says.write_some(count, rng, tell)
+        if rng.random() < _CONCERNS:
+            said.insert(0, self._phrase("concerns"))
         for filler in self._some("fillers", 0, 0, 1, 1, 2, 3):
             said.insert(rng.randrange(len(said) + 1), filler)
         if rng.random() < 0.6:

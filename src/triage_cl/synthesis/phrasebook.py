@@ -15,7 +15,7 @@ from typing import Any
 #: Gives the text of a named slot.
 Tell = Callable[[str], str]
 
-_FAMILIARITY = 1.7
+_FAMILIARITY = 2.0
 
 _PARTS = re.compile(r"(\[[^]]*\]|\{\w+\})")
 
@@ -98,11 +98,14 @@ class TopicPhrases:
 
 @dataclass(frozen=True, slots=True)
 class Phrasebook:
-    """All phrases of a language: those for any mail by kind, those of each topic, and lists of words for the slots."""
+    """All phrases of a language: those for any mail by kind, those of each topic, what a topic or department is about
+    in two or three words, and lists of words for the slots.
+    """
 
     language: str
     phrases: Mapping[str, Phrases]
     topics: Mapping[str, TopicPhrases]
+    matters: Mapping[str, Phrases]
     words: Mapping[str, tuple[str, ...]]
 
     def __getitem__(self, kind: str) -> Phrases:
@@ -119,8 +122,10 @@ def phrasebook(language: str) -> Phrasebook:
     """The phrasebook of a language: "en", "de", "fr" or "es"."""
     data = read_phrase_file(language)
     words = {name: tuple(values) for name, values in data.pop("words").items()}
-    topics = {
-        id: TopicPhrases(**{kind: Phrases.parse(texts) for kind, texts in phrases.items()})
-        for id, phrases in data.pop("topics").items()
-    }
-    return Phrasebook(language, {kind: Phrases.parse(texts) for kind, texts in data.items()}, topics, words)
+    matters = _parsed(data.pop("matters"))
+    topics = {id: TopicPhrases(**_parsed(kinds)) for id, kinds in data.pop("topics").items()}
+    return Phrasebook(language, _parsed(data), topics, matters, words)
+
+
+def _parsed(kinds: Mapping[str, Sequence[str]]) -> dict[str, Phrases]:
+    return {kind: Phrases.parse(texts) for kind, texts in kinds.items()}

@@ -1,11 +1,18 @@
 """Change departments: checked against those that exist, then recorded together or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, count
 
-from triage_cl.domain.departments import DepartmentAdded, DepartmentChange, Taxonomy
+from triage_cl.domain.departments import (
+    DepartmentAdded,
+    DepartmentChange,
+    DepartmentRenamed,
+    Taxonomy,
+    department_id,
+)
 from triage_cl.domain.errors import BadInput
-from triage_cl.usecases.learn import taxonomy_at
+from triage_cl.usecases.learn import CHANGES, taxonomy_at
 from triage_cl.usecases.ledger import Ledger
 
 
@@ -18,3 +25,40 @@ def change_departments(ledger: Ledger, changes: Sequence[DepartmentChange], at: 
         taxonomy = taxonomy.apply(change)
     ledger.append(changes, at)
     return taxonomy
+
+
+def introduce(ledger: Ledger, names: Iterable[str], at: datetime) -> Mapping[str, str | None]:
+    """What each name in an archive means today: a department's id, None where it ended without an heir.
+
+    An archive does not tell when its departments began: one that nobody ever called so is added. A name that a
+    department once had still means it.
+    """
+    asked = list(dict.fromkeys(names))
+    known = names_ever(ledger)
+    taken = set(taxonomy_at(ledger).lessons_of)
+    new = []
+    for name in asked:
+        if name.casefold() not in known:
+            id = known[name.casefold()] = unused_id(name, taken)
+            taken.add(id)
+            new.append(DepartmentAdded(id, name))
+    ledger.append(new, at)
+    taxonomy = taxonomy_at(ledger)
+    return {name: taxonomy.teaches(known[name.casefold()]) for name in asked}
+
+
+def names_ever(ledger: Ledger) -> dict[str, str]:
+    """The id of the department that last bore each name, case folded; an id is a name too."""
+    known: dict[str, str] = {}
+    for recorded in ledger.facts(kinds=CHANGES):
+        if isinstance(recorded.fact, DepartmentAdded | DepartmentRenamed):
+            known.setdefault(recorded.fact.id.casefold(), recorded.fact.id)
+            known[recorded.fact.name.casefold()] = recorded.fact.id
+    return known
+
+
+def unused_id(name: str, taken: Collection[str]) -> str:
+    """An id for a new department of that name that no department has or had."""
+    id = department_id(name)
+    candidates = chain([id], (f"{id}-{number}" for number in count(2)))
+    return next(candidate for candidate in candidates if candidate not in taken)

@@ -46,11 +46,14 @@ def look(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = 
         return None
     disputes = ledger.disputes(champion.entrant, challenger.entrant)
     agreements = ledger.agreements(champion.entrant, challenger.entrant)
-    evidence = weigh(disputes, agreements, at - window)
-    return Judged(champion, challenger, evidence, decide_promotion(evidence, rule))
+    strict = rule.for_challenger(standing.number_of(challenger.entrant))
+    evidence = weigh(disputes, agreements, at - window, level=1 - strict.alpha)
+    return Judged(champion, challenger, evidence, decide_promotion(evidence, strict))
 
 
-def weigh(disputes: Sequence[Dispute], agreements: Mapping[date, int], waits_since: datetime) -> Evidence:
+def weigh(
+    disputes: Sequence[Dispute], agreements: Mapping[date, int], waits_since: datetime, level: float = 0.95
+) -> Evidence:
     """The evidence in decision order, up to the first drawn dispute that may still be answered.
 
     Drawn disputes older than `waits_since` without an answer are non-response and weigh nothing.
@@ -59,7 +62,7 @@ def weigh(disputes: Sequence[Dispute], agreements: Mapping[date, int], waits_sin
     until = settled[-1].decision.decided_at.date() if len(settled) < len(disputes) and settled else date.max
     agreed = sum(mails for day, mails in agreements.items() if day <= until) if settled or not disputes else 0
     least = min((dispute.decision.review_probability for dispute in settled), default=1.0)
-    betting, sequence = BettingTest(), ConfidenceSequence(bound=1.0)
+    betting, sequence = BettingTest(), ConfidenceSequence(bound=1.0, level=level)
     sequence.update_zeros(agreed)
     answered = 0
     for dispute in settled:

@@ -19,6 +19,9 @@ from triage_cl.usecases.learn import fold
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.registry import Entry, Registry
 
+#: How many lessons a challenger must have been taught to enter.
+LEAST_LESSONS = 100
+
 STANDING = (ModelVersion.kind, AliasMoved.kind)
 
 
@@ -39,10 +42,20 @@ def ensure_champion(ledger: Ledger, registry: Registry, recipe: str, key: bytes,
     return version
 
 
+def challenging_recipe(ledger: Ledger, first: str, challenger: str) -> str:
+    """`challenger`, or `first` while the champion is of the challenger's recipe itself."""
+    champion = standing_at(ledger).champion
+    return first if champion is not None and champion.recipe == challenger else challenger
+
+
 def retrain(
     ledger: Ledger, registry: Registry, recipe: str, key: bytes, reasons: Sequence[str], at: datetime, start: int = 0
 ) -> tuple[ModelVersion, Learner]:
-    """A new version of `recipe`, folded over everything after `start`; it challenges unless it is the champion's."""
+    """A new version of `recipe`, folded over everything after `start`.
+
+    It challenges, unless its entrant is champion, or it was taught fewer than `LEAST_LESSONS`: a challenger is judged
+    from its entry on, so one that enters knowing nothing has lost already.
+    """
     find_recipe(recipe)
     position = ledger.position()
     learner = fold(ledger, recipe, key, start, position, position)
@@ -51,7 +64,7 @@ def retrain(
     champion, challenger = standing.champion, standing.challenger
     if champion is not None and champion.entrant == version.entrant:
         move_alias(ledger, registry, CHAMPION, version, champion, ("retrained", *reasons), "triage", at)
-    else:
+    elif version.lessons >= LEAST_LESSONS:
         move_alias(ledger, registry, CHALLENGER, version, challenger, tuple(reasons), "triage", at)
     return version, learner
 
@@ -60,7 +73,8 @@ def register(
     ledger: Ledger, registry: Registry, learner: Learner, reasons: tuple[str, ...], at: datetime
 ) -> ModelVersion:
     """The learner as a model version, in the registry and then in the ledger."""
-    entrant = entrant_of(learner.recipe.name, learner.start)
+    entry = standing_at(ledger).next_entry(learner.recipe.name, learner.start)
+    entrant = entrant_of(learner.recipe.name, learner.start, entry)
     version = ModelVersion(
         version=version_name(entrant, learner.through, learner.as_of),
         recipe=learner.recipe.name,
@@ -70,6 +84,7 @@ def register(
         lessons=learner.lessons,
         fingerprint=learner.fingerprint(),
         reasons=reasons,
+        entry=entry,
     )
     registry.register(entry_of(version), learner.snapshot())
     ledger.append([version], at)

@@ -35,7 +35,7 @@ class Snapshots:
     def load(self, ledger: Ledger, version: ModelVersion, key: bytes) -> Learner:
         """The learner of `version`, or for an online recipe one that followed the ledger further."""
         head = ledger.position()
-        for path in reversed(self._of(version.entrant)):
+        for path in reversed(self._of(entrant_of(version.recipe, version.start))):
             learner = _restored(path, key)
             if learner is not None and _serves(learner, version, head):
                 return learner

@@ -19,7 +19,7 @@ class Lock(IntEnum):
 def take(connection: sa.Connection, lock: Lock, shared: bool = False) -> None:
     """Wait for `lock` and hold it until the transaction ends; `shared` holders do not wait for each other.
 
-    Unlike a row's lock it queues fairly: a stream of sharers cannot starve who wants it alone.
+    PostgreSQL queues for it: a stream of sharers cannot starve who wants it alone.
     """
     if connection.dialect.name == "postgresql":
         function = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock

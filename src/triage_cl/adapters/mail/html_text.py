@@ -1,0 +1,42 @@
+"""The text that a reader of an HTML mail sees, roughly, in linear time.
+
+Not `html.parser`: on Python 3.11 it needs 20 seconds for 50 kB of unfinished tags and raises for some.
+"""
+
+import html
+import re
+
+_INVISIBLE = "script|style|title|noscript|template"
+_MARKUP = re.compile(
+    rf"<!--.*?(?:--!?>|\Z)"
+    rf"|<(?P<invisible>{_INVISIBLE})\b[^<>]*+>.*?(?:</(?P=invisible)[^<>]*+>|\Z)"
+    r"|<(?P<tag>[/!?]?[a-z][a-z0-9]*)?+(?:[^<>\"']|\"[^\"<]*+\"|'[^'<]*+'|[\"'])*+>",
+    re.IGNORECASE | re.DOTALL,
+)
+_INLINE = frozenset(
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark q s samp small span strike strong "
+    "sub sup time tt u var wbr center nobr o:p".split()
+)
+_DESCRIPTION = re.compile(r"\salt=[\"']?([^\"'<>]{1,500})", re.IGNORECASE)
+_LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{8,}+;?")
+_AROUND_LINE_END = re.compile(r"[ \t\xa0]*\n[ \t\xa0\n]*")
+_BLANKS = re.compile(r"[ \t\n]+")
+
+
+def text_from_html(source: str) -> str:
+    """The visible text: one line a block, cells apart by a blank; scripts, styles and comments left out."""
+    text = _MARKUP.sub(_instead_of, _BLANKS.sub(" ", source))
+    text = html.unescape(_LONG_REFERENCE.sub("\ufffd", text))
+    return _AROUND_LINE_END.sub("\n", text).strip()
+
+
+def _instead_of(markup: re.Match[str]) -> str:
+    if markup["tag"] is None:
+        return ""
+    name = markup["tag"].lstrip("/").lower()
+    if name == "img":
+        described = _DESCRIPTION.search(markup.group())
+        return f" {described.group(1)} " if described else " "
+    if name in ("td", "th"):
+        return " "
+    return "" if name in _INLINE else "\n"

@@ -1,0 +1,170 @@
+"""The one law: a learner that followed the ledger equals the one folded again at its two positions."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.builders import NOON, NOW, a_correction, an_admission
+from triage_cl.adapters.sql.ledger import Ledger
+from triage_cl.adapters.sql.migrate import migrate
+from triage_cl.domain.departments import (
+    DepartmentAdded,
+    DepartmentMerged,
+    DepartmentRenamed,
+    DepartmentRetired,
+    DepartmentSplit,
+)
+from triage_cl.domain.facts import Fact
+from triage_cl.learning.learner import Learner
+from triage_cl.learning.recipes import RECIPES
+from triage_cl.usecases.learn import describe_email, fold, follow, lessons_between
+
+KEY = b"k" * 32
+WORDS = ("invoice", "refund", "router", "contract", "vacancy", "parcel", "late", "broken", "please", "thanks")
+MAILS = tuple(f"mail-{number}" for number in range(12))
+DEPARTMENTS = ("billing", "support", "legal", "sales")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A ledger's file with departments and mails and no correction."""
+    path = tmp_path_factory.mktemp("template") / "ledger.db"
+    ledger = Ledger(f"sqlite:///{path}", durable=False)
+    migrate(ledger.engine)
+    ledger.append([DepartmentAdded(name, name.title()) for name in DEPARTMENTS], NOON)
+    ledger.admit(
+        [
+            an_admission(mail, email={"subject": WORDS[n % 10], "body": f"{WORDS[(3 * n) % 10]} {WORDS[(7 * n + 1) % 10]}"})
+            for n, mail in enumerate(MAILS)
+        ],
+        decided_under=NOW,
+    )
+    ledger.close()
+    yield path
+
+
+def a_ledger(template: Path) -> Ledger:
+    """A ledger of its own with the template's content."""
+    ledger = Ledger("sqlite://", durable=False)
+    source = Ledger(f"sqlite:///{template}", durable=False)
+    with source.engine.connect() as old, ledger.engine.connect() as new:
+        old.connection.driver_connection.backup(new.connection.driver_connection)
+    source.close()
+    return ledger
+
+
+answers = st.builds(
+    lambda mail, department, number: a_correction(mail, department, answer_id=f"{mail}/{number}"),
+    st.sampled_from(MAILS),
+    st.sampled_from([*DEPARTMENTS, None]),
+    st.integers(0, 10_000),
+)
+changes = st.sampled_from(
+    [
+        DepartmentRenamed("billing", "Accounts"),
+        DepartmentMerged("sales", "support"),
+        DepartmentSplit("legal", ("billing", "support")),
+        DepartmentRetired("legal"),
+    ]
+)
+histories = st.lists(st.lists(st.one_of(answers, answers, answers, changes), min_size=1, max_size=6), max_size=6)
+
+
+def record(ledger: Ledger, facts: list[Fact], gone: set[str]) -> None:
+    """Append facts, leaving out changes of departments that are gone."""
+    for fact in facts:
+        if isinstance(fact, DepartmentMerged | DepartmentSplit | DepartmentRetired):
+            if fact.id in gone:
+                continue
+            gone.add(fact.id)
+        ledger.append([fact], NOON)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@settings(max_examples=40, deadline=None)
+@given(history=histories)
+def test_a_learner_that_followed_equals_its_replay(template: Path, recipe: str, history: list[list[Fact]]) -> None:
+    ledger, gone = a_ledger(template), set[str]()
+    learner = fold(ledger, recipe, KEY, 0, ledger.position(), ledger.position())
+    for facts in history:
+        record(ledger, facts, gone)
+        learner = follow(ledger, learner)
+        replayed = fold(ledger, recipe, KEY, 0, learner.through, learner.as_of)
+        assert learner.fingerprint() == replayed.fingerprint()
+        assert learner.lessons == replayed.lessons
+    ledger.close()
+
+
+@settings(max_examples=25, deadline=None)
+@given(history=st.lists(answers, min_size=1, max_size=20))
+def test_a_restarted_process_folds_what_came_after_its_snapshot(template: Path, history: list[Fact]) -> None:
+    ledger = a_ledger(template)
+    middle = len(history) // 2
+    record(ledger, history[:middle], set())
+    snapshot = follow(ledger, fold(ledger, "hashed-softmax", KEY, 0, 0, 0)).snapshot()
+    record(ledger, history[middle:], set())
+    restarted = follow(ledger, Learner.restore(snapshot, KEY))
+    head = ledger.position()
+    assert restarted.fingerprint() == fold(ledger, "hashed-softmax", KEY, 0, head, head).fingerprint()
+    ledger.close()
+
+
+def test_an_answer_taken_back_leaves_the_model(template: Path) -> None:
+    ledger = a_ledger(template)
+    ledger.append([a_correction("mail-1", "billing"), a_correction("mail-2", "support")], NOON)
+    before = fold(ledger, "hashed-softmax", KEY, 0, ledger.position(), ledger.position())
+    wrong = a_correction("mail-3", "legal")
+    ledger.append([wrong], NOON)
+    learner = follow(ledger, before)
+    ledger.append([a_correction("mail-3", None, answered_at=NOON + timedelta(days=1))], NOON)
+    learner = follow(ledger, learner)
+    clean = a_ledger(template)
+    clean.append([a_correction("mail-1", "billing"), a_correction("mail-2", "support")], NOON)
+    never = fold(clean, "hashed-softmax", KEY, 0, clean.position(), clean.position())
+    assert learner.fingerprint() == never.fingerprint()
+    ledger.close()
+    clean.close()
+
+
+def test_renaming_a_department_changes_no_score(template: Path) -> None:
+    ledger = a_ledger(template)
+    ledger.append([a_correction("mail-1", "billing"), a_correction("mail-2", "support")], NOON)
+    learner = fold(ledger, "hashed-softmax", KEY, 0, ledger.position(), ledger.position())
+    before = learner.fingerprint()
+    ledger.append([DepartmentRenamed("billing", "Accounts")], NOON)
+    assert follow(ledger, learner).fingerprint() == before
+    ledger.close()
+
+
+def test_a_merge_equals_training_on_relabelled_history(template: Path) -> None:
+    merged, relabelled = a_ledger(template), a_ledger(template)
+    merged.append([a_correction("mail-1", "billing"), a_correction("mail-2", "sales")], NOON)
+    merged.append([DepartmentMerged("sales", "support")], NOON)
+    relabelled.append([a_correction("mail-1", "billing"), a_correction("mail-2", "support")], NOON)
+    head = merged.position()
+    one = fold(merged, "hashed-softmax", KEY, 0, head, head)
+    other = fold(relabelled, "hashed-softmax", KEY, 0, head - 1, head - 1)
+    assert one.fingerprint() == other.fingerprint()
+    merged.close()
+    relabelled.close()
+
+
+def test_after_a_split_the_parents_lessons_no_longer_count(template: Path) -> None:
+    ledger = a_ledger(template)
+    ledger.append([a_correction("mail-1", "legal"), a_correction("mail-2", "support")], NOON)
+    ledger.append([DepartmentSplit("legal", ("billing", "sales"))], NOON)
+    head = ledger.position()
+    assert [lesson.department for lesson in lessons_between(ledger, 0, head, head)] == ["support"]
+    ledger.close()
+
+
+def test_a_mail_is_described_alike_in_deciding_and_in_learning(template: Path) -> None:
+    ledger = a_ledger(template)
+    email = ledger.emails(["mail-4"])["mail-4"]
+    assert describe_email(KEY, email).indices.tolist() == describe_email(KEY, email).indices.tolist()
+    assert describe_email(KEY, email).indices.size > 0
+    ledger.close()
