@@ -3,12 +3,11 @@
 A module of its own, so that the class has one identity however Prefect loads the flows.
 """
 
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState
-from prefect.client.schemas.filters import FlowRunFilterStateType as StateTypes
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import StateType
 from prefect.input import RunInput
 from pydantic import Field
+
+from flows.runs import runs_of
 
 
 class Approval(RunInput):
@@ -21,13 +20,5 @@ class Approval(RunInput):
 
 def is_asked_already(flow_name: str, question: str) -> bool:
     """Whether a suspended run of that flow waits for the answer to the same question."""
-    paused = FlowRunFilter(state=FlowRunFilterState(type=StateTypes(any_=[StateType.PAUSED])))
-    with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow_name])), flow_run_filter=paused
-        )
-    return any(_waits_for(run, question) for run in runs)
-
-
-def _waits_for(run: FlowRun, question: str) -> bool:
-    return run.state is not None and run.state.state_details.pause_key == question
+    waiting = [run.state for run in runs_of(flow_name, [StateType.PAUSED])]
+    return any(state is not None and state.state_details.pause_key == question for state in waiting)

@@ -5,11 +5,12 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 from prefect.client.schemas.objects import ConcurrencyLimitConfig
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
 from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
 
 SOURCE = Path(__file__).with_name("prefect.yaml")
 
@@ -25,7 +26,7 @@ def _deployment(entry: Mapping[str, Any], schedules: bool) -> RunnerDeployment:
         resolve_name(entry["entrypoint"]),
         entry["name"],
         description=entry["description"],
-        schedules=[Cron(**schedule) for schedule in entry["schedules"]] if schedules else [],
+        schedules=[Cron(one["cron"], timezone=one["timezone"]) for one in entry["schedules"]] if schedules else [],
         triggers=[DeploymentEventTrigger(**trigger) for trigger in entry.get("triggers", [])],
         concurrency_limit=ConcurrencyLimitConfig(**entry["concurrency_limit"]),
         # Whoever served before may have left the schedules paused.

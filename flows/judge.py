@@ -38,9 +38,7 @@ def _conclude(app: App, judged: Judged, at: datetime) -> str:
     if is_asked_already(judge_challenger.name, question):
         return "waiting for approval"
     answer = suspend_flow_run(Approval.with_initial_data(_in_words(judged)), key=question)
-    return conclude_with_consent(
-        app.ledger, app.registry, judged, answer.approved, answer.approver, answer.note, at
-    )
+    return conclude_with_consent(app.ledger, app.registry, judged, answer.approved, answer.approver, answer.note, at)
 
 
 def _in_words(judged: Judged) -> str:

@@ -4,17 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from triage_cl.adapters.processes import prefect_environment, wait_healthy
+from flows.environment import point_at_server
+from triage_cl.adapters.processes import wait_healthy
 from triage_cl.domain.errors import TriageError
-from triage_cl.settings import load_settings
-
-if TYPE_CHECKING:
-    from prefect.deployments.runner import RunnerDeployment
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,26 +30,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def point_at_server() -> None:
-    """Set this process and its children to the Prefect server of the settings; to be called before Prefect is loaded.
-
-    What the environment says already stays. Without a server's address Prefect would start one of its own.
-    """
-    settings = load_settings()
-    for name, value in prefect_environment(settings.home, settings.prefect_api_url).items():
-        os.environ.setdefault(name, value)
-    # The runs are processes of their own, and load the flows from here whatever folder they run in.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-
-
 def _serve(schedules: bool) -> None:
     from prefect import serve
 
     from flows.deployments import all_deployments
-    from flows.leftovers import clear_leftovers
+    from flows.leftovers import prepare_server
 
     deployments = all_deployments(schedules)
-    clear_leftovers(deployments)
+    prepare_server(deployments)
     serve(*deployments, print_starting_message=False)
 
 

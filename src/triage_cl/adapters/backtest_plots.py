@@ -20,10 +20,11 @@ from triage_cl.adapters.plots import (
     y_ticks,
     zones,
 )
+from triage_cl.domain.versions import entrant_in
 from triage_cl.usecases.backtest_report import CHANGES_OF_CHAMPION, BacktestReport, DuelRow, Headline, Look, Period
 
 #: Dates and names of moments that are closer than this, in percent of the width, would run into each other.
-DATE_WIDTH, NAME_WIDTH = 16.0, 12.0
+DATE_WIDTH, NAME_WIDTH = 16.0, 15.0
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -206,7 +207,7 @@ def _automatic(headline: Headline, across: Scale, height: Scale) -> Iterator[Lab
 def _moments(report: BacktestReport, across: Scale) -> Iterator[Mark]:
     """When another version began to act, and when drift was seen."""
     moments = [
-        (row.at, "champion", row.version, f"{row.version} {row.turn}")
+        (row.at, "champion", entrant_in(row.version) or row.version, f"{row.version} {row.turn}")
         for row in report.champions
         if row.turn in CHANGES_OF_CHAMPION
     ]
@@ -215,7 +216,7 @@ def _moments(report: BacktestReport, across: Scale) -> Iterator[Mark]:
     for at, kind, name, text in sorted(moments):
         x = across(_day_of(at))
         if 0 <= x <= 100:
-            fits = free_from[kind] <= x <= 100 - NAME_WIDTH / 2
+            fits = free_from[kind] <= x <= 100 - NAME_WIDTH
             free_from[kind] = x + NAME_WIDTH if fits else free_from[kind]
             yield Mark(x, kind, f"{at.date()}: {text}", name if fits else "")
 

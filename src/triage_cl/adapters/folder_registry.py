@@ -58,7 +58,7 @@ class FolderRegistry:
         """What the alias's file says, or None without one."""
         with _translated(self._root):
             try:
-                return (self._aliases / _file_name(alias)).read_text(encoding="utf-8")
+                return (self._aliases / _file_name(alias)).read_bytes().decode()
             except FileNotFoundError:
                 return None
 

@@ -167,25 +167,26 @@ class MlflowRegistry:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """MLflow set to our URI; whatever keeps it from answering is RegistryUnavailable."""
+        """MLflow set to our URI and quiet; whatever keeps it from answering is RegistryUnavailable."""
         os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
-        import mlflow
-        from mlflow.exceptions import MlflowException
+        with warnings.catch_warnings():
+            # MLflow warns of what it uses itself, and asks for type hints beside the signature that it is given.
+            warnings.simplefilter("ignore")
+            import mlflow
+            from mlflow.exceptions import MlflowException
 
-        mlflow.set_tracking_uri(self._uri)
-        try:
-            yield
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            summary = str(error).partition("\n")[0]
-            raise RegistryUnavailable(_shown(f"{self._uri}: {summary}")) from error
+            mlflow.set_tracking_uri(self._uri)
+            try:
+                yield
+            except (MlflowException, SQLAlchemyError, OSError) as error:
+                summary = str(error).partition("\n")[0]
+                raise RegistryUnavailable(_shown(f"{self._uri}: {summary}")) from error
 
 
 def _log_model(snapshot: bytes) -> Any:
     import mlflow.pyfunc
 
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # MLflow advises type hints that would have to be evaluated; the signature is given.
-        warnings.simplefilter("ignore", UserWarning)
+    with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / SNAPSHOT
         file.write_bytes(snapshot)
         return mlflow.pyfunc.log_model(

@@ -14,7 +14,7 @@ from triage_cl.synthesis.organisation import Story, Topic
 from triage_cl.synthesis.people import Population
 from triage_cl.synthesis.phrasebook import Phrasebook, Phrases, phrasebook
 
-_REPLIES, _OUT_OF_OFFICE, _FORWARDS = 0.2, 0.02, 0.03
+_REPLIES, _OUT_OF_OFFICE, _FORWARDS = 0.17, 0.02, 0.03
 _MISTAKEN = 0.08
 _SHORTEST_REPLY_DELAY = timedelta(hours=1)
 _DAYS_OPEN = 3

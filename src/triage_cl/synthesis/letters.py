@@ -9,8 +9,8 @@ from triage_cl.synthesis.people import Person
 from triage_cl.synthesis.phrasebook import TopicPhrases
 
 #: Chances of what makes mail hard: nothing but hints, a subject that says nothing, something about another topic.
-_VAGUE, _TERSE, _BLAND_SUBJECT, _ASIDE = 0.03, 0.1, 0.35, 0.12
-_CONCERNS = 0.5
+_VAGUE, _TERSE, _BLAND_SUBJECT, _ASIDE = 0.03, 0.08, 0.35, 0.12
+_CONCERNS = 0.7
 _STATEMENTS, _STATEMENT_CHANCES = (1, 2, 3, 4, 5, 6), (14, 26, 26, 18, 10, 6)
 _REPLY_MARKS = {"en": "Re: ", "de": "AW: ", "fr": "RE : ", "es": "RE: "}
 _FORWARD_MARKS = {"en": "Fwd: ", "de": "WG: ", "fr": "TR : ", "es": "RV: "}
@@ -52,10 +52,10 @@ class Pen:
         """A further mail of the same person, most with the earlier text below."""
         tell, rng = self.facts.tell, self.rng
         said = [self._phrase("follow_ups")]
-        if rng.random() < 0.35:
+        if rng.random() < 0.5:
             said += self.topic.says.write_some(1, rng, tell)
         body = self._letter(said) if rng.random() < 0.6 else said[0]
-        if rng.random() < 0.75:
+        if rng.random() < 0.85:
             body = f"{body}\n\n{self._quoted(to)}"
         return self._letter_of(_marked(_REPLY_MARKS[self._language], to.subject), body)
 

@@ -15,7 +15,7 @@ from typing import Any
 #: Gives the text of a named slot.
 Tell = Callable[[str], str]
 
-_FAMILIARITY = 2.0
+_FAMILIARITY = 2.5
 
 _PARTS = re.compile(r"(\[[^]]*\]|\{\w+\})")
 

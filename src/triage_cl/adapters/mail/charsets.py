@@ -1,10 +1,10 @@
-"""Bytes to text as a mail reader needs it: the declared charset if it fits, a sensible one otherwise, never an error."""
+"""Bytes to text as a mail reader needs it: by the declared charset if it fits, else by a sensible one."""
 
 import encodings.aliases
 import re
 from functools import lru_cache
 
-# What no text column, terminal or template should meet: control characters (PostgreSQL refuses NUL) and lone surrogates.
+# What no database, terminal or template should meet: PostgreSQL refuses NUL, terminals obey control characters.
 _UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _RARE_LINE_ENDS = re.compile(r"[\x0b\x0c\x85\u2028\u2029]")
 

@@ -55,7 +55,8 @@ def has_mail_header(raw: bytes, start: int, end: int) -> bool:
 
 def text_of(value: bytes, charset: str = "") -> str:
     """A header's value as one line of text, encoded words decoded; raw 8-bit text is read as `charset` or UTF-8."""
-    text = decode(value[:MAX_HEADER_VALUE_BYTES], charset)
+    value = value[:MAX_HEADER_VALUE_BYTES]
+    text = decode(value, "" if value.isascii() else charset)
     if "=?" in text:
         text = _ENCODED_WORDS.sub(lambda words: _decoded_words(words.group()), text)
     return " ".join(clean(text).split())

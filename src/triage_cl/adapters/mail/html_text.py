@@ -8,14 +8,14 @@ import re
 
 _INVISIBLE = "script|style|title|noscript|template"
 _MARKUP = re.compile(
-    rf"<!--.*?(?:--!?>|\Z)"
+    r"<!--.*?(?:--!?>|\Z)"
     rf"|<(?P<invisible>{_INVISIBLE})\b[^<>]*+>.*?(?:</(?P=invisible)[^<>]*+>|\Z)"
     r"|<(?P<tag>[/!?]?[a-z][a-z0-9]*)?+(?:[^<>\"']|\"[^\"<]*+\"|'[^'<]*+'|[\"'])*+>",
     re.IGNORECASE | re.DOTALL,
 )
-_INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark q s samp small span strike strong "
-    "sub sup time tt u var wbr center nobr o:p".split()
+_INLINE = re.compile(
+    "a|abbr|acronym|b|bdi|bdo|big|cite|code|data|del|dfn|em|font|i|ins|kbd|label|mark|nobr|o|q|s|samp|small|span|strike"
+    "|strong|sub|sup|time|tt|u|var|wbr"
 )
 _DESCRIPTION = re.compile(r"\salt=[\"']?([^\"'<>]{1,500})", re.IGNORECASE)
 _LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{8,}+;?")
@@ -39,4 +39,4 @@ def _instead_of(markup: re.Match[str]) -> str:
         return f" {described.group(1)} " if described else " "
     if name in ("td", "th"):
         return " "
-    return "" if name in _INLINE else "\n"
+    return "" if _INLINE.fullmatch(name) else "\n"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from triage_cl.adapters.mail.charsets import clean, decode
 from triage_cl.adapters.mail.headers import Headers, content_type_of, read_headers
 from triage_cl.adapters.mail.html_text import text_from_html
-from triage_cl.adapters.mail.limits import MAX_DEPTH, MAX_PARTS, MAX_TEXT, MAX_TEXT_BYTES
+from triage_cl.adapters.mail.limits import MAX_DELIMITERS, MAX_DEPTH, MAX_PARTS, MAX_TEXT, MAX_TEXT_BYTES
 from triage_cl.adapters.mail.transfer import transfer_decoded
 
 _MARKED_UP = ("text/html", "text/enriched", "text/richtext")
@@ -99,7 +99,10 @@ def _between_delimiters(raw: bytes, part: _Part) -> Iterator[tuple[int, int]]:
     delimiter = b"--" + boundary.encode("latin-1", "replace")
     begun = None
     position = part.start if boundary else part.end
-    while (found := raw.find(delimiter, position, part.end)) >= 0:
+    for _ in range(MAX_DELIMITERS):
+        found = raw.find(delimiter, position, part.end)
+        if found < 0:
+            break
         position = found + len(delimiter)
         if raw[found - 1 : found] != b"\n" and found > part.start:
             continue

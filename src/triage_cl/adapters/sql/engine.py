@@ -1,6 +1,8 @@
 """Connections: SQLite as one ledger for several processes, PostgreSQL as it comes."""
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -60,11 +62,11 @@ def _sqlite(url: sa.URL, durable: bool) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **_OPTIONS)
 
     @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: Any) -> None:
+    def configure(connection: sqlite3.Connection, _: object) -> None:
         # The driver's own transaction control would delay BEGIN; ours is below.
         connection.isolation_level = None
+        _share(connection)
         for pragma in (
-            "journal_mode=WAL",
             f"synchronous={'FULL' if durable else 'OFF'}",
             # A text that is deleted is overwritten, not only unlinked.
             "secure_delete=ON",
@@ -79,6 +81,20 @@ def _sqlite(url: sa.URL, durable: bool) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _share(connection: sqlite3.Connection) -> None:
+    """Readers and a writer at once; on a new file that others open too, SQLite does not wait for its turn by itself."""
+    for _ in range(BUSY_SECONDS * 20):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(1 / 20)
+        else:
+            return
+    raise sqlite3.OperationalError("database is locked")
 
 
 def _make_folder(folder: Path) -> None:
