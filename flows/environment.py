@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from triage_cl.adapters.processes import prefect_environment
+from triage_cl.domain.errors import TriageError
 from triage_cl.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,3 +20,9 @@ def point_at_server() -> None:
         os.environ.setdefault(name, value)
     # The runs are processes of their own, and load the flows from here whatever folder they run in.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+
+
+def in_words(error: Exception) -> str:
+    """One line about any error; our own are sentences already."""
+    summary = str(error).strip().partition("\n")[0]
+    return summary if isinstance(error, TriageError) else f"{type(error).__name__}: {summary}"

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.deployments.runner import RunnerDeployment
-from prefect.states import Crashed, State
+from prefect.states import Crashed
 
 from flows.retrain import LIMIT, retrain_challenger
 from flows.runs import runs_of

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 
-def runs_of(flow_name: str, states: Sequence[StateType] = (), limit: int | None = None) -> list[FlowRun]:
+def runs_of(flow_name: str, states: Sequence[StateType] = (), limit: int = 200) -> list[FlowRun]:
     """Runs of the flow in one of these states (none given: in any), those that started last first."""
     wanted = FlowRunFilter(state=FlowRunFilterState(type=StateTypes(any_=list(states)))) if states else None
     with get_client(sync_client=True) as client:

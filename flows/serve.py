@@ -5,9 +5,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from flows.environment import point_at_server
+from flows.environment import in_words, point_at_server
 from triage_cl.adapters.processes import wait_healthy
-from triage_cl.domain.errors import TriageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,8 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         point_at_server()
         wait_healthy(os.environ["PREFECT_API_URL"], options.wait)
         _serve(options.schedules)
-    except TriageError as error:
-        sys.stderr.write(f"triage: {error}\n")
+    except Exception as error:
+        # The outermost line: whatever Prefect could not do is told in its own words.
+        sys.stderr.write(f"triage: {in_words(error)}\n")
         return 1
     return 0
 

@@ -119,7 +119,7 @@ def a_judgement(**changes: Any) -> Judgement:
     """A look at a duel that decides nothing."""
     judgement = Judgement(
         champion="hashed-softmax@0-0",
-        challenger="tfidf-logistic@0-0",
+        challenger="tfidf-svm@0-0",
         verdict="keep",
         reasons=("too early", "e-value 1.5 is below 20"),
         answered=12,

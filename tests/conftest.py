@@ -124,7 +124,9 @@ def _initdb(binaries: Path, folder: Path) -> None:
     told = subprocess.run([binaries / "initdb", "--help"], capture_output=True, text=True, check=True)
     if "--icu-locale" in told.stdout:
         options += ["--locale-provider=icu", "--icu-locale=en-US"]
-    subprocess.run([*_as_owner(), *command, *options], check=True, capture_output=True, text=True)
+    made = subprocess.run([*_as_owner(), *command, *options], capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.fail(f"initdb failed:\n{made.stdout}{made.stderr}")
 
 
 def _start(binaries: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:

@@ -1,7 +1,12 @@
 """The model registry: one contract for the folder and for MLflow, then what is particular to each."""
 
+import os
 import shutil
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,7 +41,7 @@ def mlflow_database(tmp_path_factory) -> Path:
 
 def mlflow_in(folder: Path, database: Path) -> Open:
     shutil.copy(database, folder / "mlflow.db")
-    return lambda: MlflowRegistry(f"sqlite:///{folder / 'mlflow.db'}", (folder / "artifacts").as_uri())
+    return lambda: MlflowRegistry(f"sqlite:///{folder / 'mlflow.db'}", str(folder / "artifacts"))
 
 
 @pytest.fixture(params=["folder", pytest.param("mlflow", marks=pytest.mark.integration)])
@@ -253,6 +258,39 @@ def test_an_mlflow_that_is_away_is_unavailable_and_no_password_is_told(scheme, f
     with pytest.raises(RegistryUnavailable, match=f"{scheme}://127.0.0.1:{free_port}") as raised:
         registry.aliased("champion")
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.fixture
+def mlflow_server(tmp_path, free_port) -> Iterator[str]:
+    """The URL of an MLflow server of its own."""
+    store, artifacts = f"sqlite:///{tmp_path / 'server.db'}", str(tmp_path / "artifacts")
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(free_port)]
+    options = ["--workers", "1", "--backend-store-uri", store, "--artifacts-destination", artifacts]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen([*command, *options], stdout=log, stderr=log, start_new_session=True)
+    try:
+        while b"startup complete" not in (tmp_path / "log").read_bytes():
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{free_port}"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+@pytest.mark.integration
+def test_a_server_keeps_what_a_database_keeps(mlflow_server):
+    here, there = MlflowRegistry(mlflow_server), MlflowRegistry(mlflow_server)
+    assert here.aliased("champion") is None
+    name = here.register(entry(), b"bytes")
+    here.point("champion", entry().version)
+    here.annotate(entry().version, {"gain": 0.02}, ("e-value 40 reached 20",))
+    assert there.register(entry(), b"other bytes") == name
+    assert there.aliased("champion") == entry().version
+    assert there.snapshot(entry().version) == b"bytes"
+    assert there.entry(entry().version).reasons == ("asked for", "e-value 40 reached 20")
+    with pytest.raises(UnknownVersion):
+        there.snapshot("nobody@1-1")
 
 
 @pytest.mark.integration

@@ -88,7 +88,7 @@ def test_a_change_of_departments_in_between_makes_the_group_decided_again(office
 
 def test_a_challenger_decides_in_shadow_and_agreements_are_counted(office: Office) -> None:
     office.answer(office.triage(80))
-    version, _ = retrain(office.ledger, office.registry, "tfidf-logistic", office.key, ["a test"], NOON)
+    version, _ = retrain(office.ledger, office.registry, "tfidf-svm", office.key, ["a test"], NOON)
     decisions = office.triage(20, first=300, at=after(days=1))
     disputed = sum(decision.disputed for decision in decisions)
     agreed = sum(office.ledger.agreements("hashed-softmax", version.entrant).values())
@@ -99,7 +99,7 @@ def test_a_challenger_decides_in_shadow_and_agreements_are_counted(office: Offic
 
 def test_a_challenger_that_was_taught_too_little_does_not_enter(office: Office) -> None:
     office.answer(office.triage(3))
-    version, learner = retrain(office.ledger, office.registry, "tfidf-logistic", office.key, ["too early"], NOON)
+    version, learner = retrain(office.ledger, office.registry, "tfidf-svm", office.key, ["too early"], NOON)
     assert learner.lessons < 100
     assert version.version in standing_at(office.ledger).versions
     assert standing_at(office.ledger).challenger is None
@@ -107,7 +107,7 @@ def test_a_challenger_that_was_taught_too_little_does_not_enter(office: Office) 
 
 def test_every_version_and_live_learner_equals_its_replay(office: Office) -> None:
     office.answer(office.triage(80))
-    retrain(office.ledger, office.registry, "tfidf-logistic", office.key, ["a test"], NOON)
+    retrain(office.ledger, office.registry, "tfidf-svm", office.key, ["a test"], NOON)
     office.answer(office.triage(10, first=500))
     office.desk.refresh()
     for learner in office.desk.learners.values():

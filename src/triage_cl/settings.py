@@ -5,6 +5,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
@@ -37,7 +38,7 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field("", description="MLflow's store or server; empty: SQLite in the data folder.")
     prefect_api_url: str = Field("http://127.0.0.1:4200/api", description="The Prefect server that the flows use.")
     recipe: str = Field("hashed-softmax", description="The recipe that becomes champion on an empty ledger.")
-    challenger: str = Field("tfidf-logistic", description="The recipe that retraining challenges the champion with.")
+    challenger: str = Field("tfidf-svm", description="The recipe that retraining challenges the champion with.")
     review_share: float = Field(0.1, gt=0, le=1, description="The share of the mail that reviewers are asked about.")
     reviews_per_day: int | None = Field(None, ge=1, description="Reviews a day, in place of the share.")
     blind_part: float = Field(0.25, ge=0, le=1, description="The part of review tasks shown without the suggestion.")
@@ -102,6 +103,8 @@ def load_settings(**given: object) -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
         raise BadSettings(f"{wrong}.") from None
+    except TOMLDecodeError as error:
+        raise BadSettings(f"triage.toml: {error}.") from None
     except ValueError as error:
         raise BadSettings(f"{error}.") from None
     return settings

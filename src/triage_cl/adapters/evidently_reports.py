@@ -87,9 +87,10 @@ class Workspace:
         self._path.mkdir(parents=True, exist_ok=True)
         opened = Opened.create(str(self._path))
         if opened.get_project(PROJECT_ID) is None:
+            opened.add_project(ProjectModel(id=PROJECT_ID, name=PROJECT, description="Windows of mail, compared"))
+        if not opened.get_dashboard(PROJECT_ID).panels:
             shown = panels()
             tab = DashboardTabModel(title="Mail triage", panels=[panel.id for panel in shown])
-            opened.add_project(ProjectModel(id=PROJECT_ID, name=PROJECT, description="Windows of mail, compared"))
             opened.save_dashboard(PROJECT_ID, DashboardModel(tabs=[tab], panels=shown))
         return opened
 

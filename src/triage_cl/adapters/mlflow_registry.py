@@ -51,13 +51,13 @@ SETTINGS = {
 class MlflowRegistry:
     """A `Registry` at an MLflow tracking URI: a database (`sqlite:///…`, `postgresql://…`) or a server (`http://…`).
 
-    `artifacts` is the URI under which snapshots lie; a server has its own place where it is None. MLflow knows one
+    `artifacts` is the folder or URI for the snapshots of a database; a server has its own place. MLflow knows one
     tracking URI in a process, and this registry sets it.
     """
 
     def __init__(self, uri: str, artifacts: str | None = None) -> None:
         self._uri = uri
-        self._artifacts = artifacts
+        self._artifacts = None if uri.startswith("http") else artifacts
 
     def register(self, entry: Entry, snapshot: bytes) -> str:
         """The number of the version of the registered model."""
@@ -77,7 +77,7 @@ class MlflowRegistry:
         """The version tag of the model version that has the alias."""
         with self._translated():
             found = self._aliased(alias)
-            return None if found is None else found.tags[VERSION]
+            return None if found is None else found.tags.get(VERSION)
 
     def snapshot(self, version: str) -> bytes:
         """The snapshot among the artifacts of the model version."""

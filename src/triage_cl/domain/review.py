@@ -51,6 +51,8 @@ class ReviewPolicy:
 
     def probability(self, doubt: float, disputed: bool, share: float, slope: float) -> float:
         """The review probability of one mail, in (0, 1]."""
+        if share >= 1:
+            return 1.0
         least = self.disputed_floor(share) if disputed else self.floor(share)
         return min(1.0, max(least, self.floor(share) + slope * doubt))
 
@@ -115,8 +117,6 @@ class Budget:
 
     def _find_slope(self) -> float:
         target = self._target()
-        if self._share >= 1:
-            return 1.0
         known = self.recent or [(1.0, False)]
         low, high = 0.0, 64.0
         for _ in range(20):

@@ -11,7 +11,7 @@ from triage_cl.learning.compiling import compiled
 _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10
 _LN2_INVERSE = 1.44269504088896338700
-_EXPONENTS = np.array([2.0**exponent for exponent in range(-1022, 1024)])
+_POWERS_OF_2 = np.array([2.0**power for power in range(-1022, 1024)])
 
 #: Arguments of `exponential` are held between these; beyond them a double would over- or underflow.
 LOWEST, HIGHEST = -700.0, 700.0
@@ -27,7 +27,7 @@ def exponential(x: float) -> float:
     total = 1.0
     for power in range(13, 0, -1):
         total = 1.0 + total * rest / power
-    return total * _EXPONENTS[halves + 1022]
+    return total * float(_POWERS_OF_2[halves + 1022])
 
 
 @compiled

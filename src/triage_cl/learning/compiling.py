@@ -10,9 +10,13 @@ _Made = TypeVar("_Made")
 
 
 def compiled(kernel: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
-    """The kernel as machine code, made at its first call and kept beside the source (or in the user's cache).
+    """The kernel as machine code, made at its first call and kept beside the source, or in the user's cache.
 
     Numba notices a change of the kernel's own file only: after changing a file whose kernels others call, delete
     the kept code (`__pycache__/*.nbi`).
     """
-    return cast("Callable[_Given, _Made]", njit(cache=True, nogil=True, error_model="numpy")(kernel))
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return cast("Callable[_Given, _Made]", njit(cache=True, **options)(kernel))
+    except RuntimeError:  # no folder to keep it in: every process compiles for itself
+        return cast("Callable[_Given, _Made]", njit(**options)(kernel))

@@ -1,8 +1,9 @@
 """The online learner: multinomial logistic regression on hashed features, a lesson at a time.
 
-The step is AdaGrad's (Duchi, Hazan and Singer, JMLR 2011) with one sum of squares a feature, shared by the classes:
-measured on mail it learns faster than one for each weight, in half the memory. The probabilities' sharpness is one
-number that learns from what was believed just before each lesson (temperature scaling: Guo et al., ICML 2017).
+Features are weighed by their rarity among the lessons so far. The step is AdaGrad's (Duchi, Hazan and Singer, JMLR
+2011) with one sum of squares a feature, shared by the classes: measured on mail it learns faster than one for each
+weight, in half the memory. The probabilities are calibrated by two numbers that learn from what was believed just
+before each lesson: a sharpness (temperature scaling: Guo et al., ICML 2017) and a doubt, the share that is uniform.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from river import base
+from river.base.typing import ClfTarget, FeatureName
 
 from triage_cl.learning.arithmetic import exponential
 from triage_cl.learning.hashing import BUCKET_BITS, Features, describe, pack
-from triage_cl.learning.softmax import learn_lesson, score_mails
-from triage_cl.learning.weights import WeightTable, check_buckets
+from triage_cl.learning.softmax import UNCALIBRATED, chance, learn_lesson, score_mails, weigh_mails
+from triage_cl.learning.weights import WeightTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,13 +37,14 @@ class HashedSoftmax(base.MiniBatchClassifier):
         bits: features are hashed to 2 to the power of this many buckets.
     """
 
-    def __init__(self, key: bytes = b"", rate: float = 2.5, bits: int = BUCKET_BITS) -> None:
+    def __init__(self, key: bytes = b"", rate: float = 2.25, bits: int = BUCKET_BITS) -> None:
         self.key = key
         self.rate = rate
         self.bits = bits
         self._classes: dict[str, int] = {}
         self._table = WeightTable(bits)
-        self._calibration = np.zeros(2)
+        self._lessons = 0
+        self._calibration: NDArray[np.float64] = np.array(UNCALIBRATED)
 
     def __repr__(self) -> str:
         # River's own would show the key.
@@ -61,10 +64,13 @@ class HashedSoftmax(base.MiniBatchClassifier):
         table.used = learn_lesson(
             table.rows,
             table.buckets,
-            table.weights,
+            table.documents,
+            table.logarithms,
             table.squares,
+            table.weights,
             table.used,
             self._calibration,
+            self._lessons,
             len(self._classes),
             is_new,
             features.indices,
@@ -72,54 +78,51 @@ class HashedSoftmax(base.MiniBatchClassifier):
             taught,
             np.float32(self.rate),
         )
+        self._lessons += 1
 
     def probabilities(self, features: Sequence[Features]) -> NDArray[np.float64]:
         """A row for each mail, a column for each of `classes`; rows sum to 1, and each is as if it were alone."""
-        packed = pack(features)
-        check_buckets(packed.indices, self._table.rows.size)
-        return score_mails(
-            self._table.rows,
-            self._table.weights,
-            len(self._classes),
-            exponential(self._calibration[0]),
-            packed.starts,
-            packed.indices,
-            packed.values,
-        )
+        table, mails = self._table, pack(features)
+        table.check(mails.indices)
+        weighed = weigh_mails(table.rows, table.logarithms, self._lessons, mails.starts, mails.indices, mails.values)
+        sharpness, doubt = exponential(self._calibration[0]), chance(self._calibration[2])
+        classes = len(self._classes)
+        return score_mails(table.rows, table.weights, classes, sharpness, doubt, mails.starts, mails.indices, weighed)
 
     def unseen(self, features: Sequence[Features]) -> list[float | None]:
         """The share of each mail's features that no lesson had; None for a mail without features."""
         return self._table.unseen(pack(features))
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Everything that the lessons made, as arrays and JSON values, whatever room is left in memory."""
+        """Everything that the lessons made, as arrays and JSON values, without the room that is left."""
         table, used = self._table, self._table.used
-        arrays = {
-            "buckets": table.buckets[:used].copy(),
-            "weights": table.weights[:used, : len(self._classes)].copy(),
-            "squares": table.squares[:used].copy(),
-            "calibration": self._calibration.copy(),
+        arrays: dict[str, NDArray[Any]] = {
+            "buckets": table.buckets[:used],
+            "documents": table.documents[:used],
+            "squares": table.squares[:used],
+            "weights": table.weights[:used, : len(self._classes)],
+            "calibration": self._calibration,
         }
-        return arrays, {"classes": self.classes}
+        return arrays, {"classes": self.classes, "lessons": self._lessons}
 
     def load(self, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
-        """Become what `state` was taken from; raises ValueError or KeyError for what no `state` can be."""
-        classes = [str(name) for name in values["classes"]]
-        if len(set(classes)) != arrays["weights"].shape[1] or arrays["calibration"].shape != (2,):
-            raise ValueError("weights for another number of classes")
-        self._table.fill(arrays["buckets"], arrays["weights"], arrays["squares"])
+        """Become what `state` was taken from; ValueError or KeyError for what no `state` can be."""
+        classes = {str(name): column for column, name in enumerate(values["classes"])}
+        if arrays["weights"].shape[1:] != (len(classes),) or arrays["calibration"].shape != (len(UNCALIBRATED),):
+            raise ValueError("weights of another shape")
+        self._table.fill(arrays["buckets"], arrays["documents"], arrays["weights"], arrays["squares"])
         self._calibration = arrays["calibration"].astype(np.float64)
-        self._classes = {name: column for column, name in enumerate(classes)}
+        self._classes, self._lessons = classes, int(values["lessons"])
 
-    def learn_one(self, x: Mapping[str, str], y: str) -> None:
-        """River: take one lesson."""
-        self.learn(describe(self.key, x, self.bits), y)
+    def learn_one(self, x: dict[FeatureName, Any], y: ClfTarget) -> None:
+        """River: take one lesson; departments are strings."""
+        self.learn(self._described(x), str(y))
 
-    def predict_proba_one(self, x: Mapping[str, str], **_: Any) -> dict[str, float]:
+    def predict_proba_one(self, x: dict[FeatureName, Any], **_: Any) -> dict[ClfTarget, float]:
         """River: the probability of each department; empty before the first lesson."""
-        return dict(zip(self.classes, self.probabilities([describe(self.key, x, self.bits)])[0].tolist(), strict=True))
+        return dict(zip(self.classes, self.probabilities([self._described(x)])[0].tolist(), strict=True))
 
-    def learn_many(self, X: pd.DataFrame, y: pd.Series) -> None:  # noqa: N803
+    def learn_many(self, X: pd.DataFrame, y: pd.Series[Any]) -> None:  # noqa: N803
         """River: take the lessons of a frame in its order, a column for each namespace."""
         for text, department in zip(X.to_dict("records"), y, strict=True):
             self.learn_one(text, department)
@@ -128,5 +131,8 @@ class HashedSoftmax(base.MiniBatchClassifier):
         """River: a row for each mail of a frame, a column for each department."""
         import pandas as pd
 
-        features = [describe(self.key, text, self.bits) for text in X.to_dict("records")]
+        features = [self._described(text) for text in X.to_dict("records")]
         return pd.DataFrame(self.probabilities(features), index=X.index, columns=self.classes)
+
+    def _described(self, x: Mapping[FeatureName, Any]) -> Features:
+        return describe(self.key, {str(namespace): text for namespace, text in x.items()}, self.bits)

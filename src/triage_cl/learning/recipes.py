@@ -57,22 +57,22 @@ _ALL = (
         name="hashed-softmax",
         version=1,
         kind="online",
-        description="Logistic regression on hashed words and word pairs, a lesson at a time; the same on every machine.",
+        description="Logistic regression on hashed words and word pairs, a lesson at a time.",
         make=lambda key: HashedSoftmax(key=key),
     ),
     Recipe(
-        name="tfidf-logistic",
+        name="tfidf-svm",
         version=1,
         kind="batch",
-        description="scikit-learn: TF-IDF of hashed words and word pairs, logistic regression fitted from the start.",
-        make=lambda key: HashedBatch(),  # noqa: ARG005
+        description="scikit-learn: TF-IDF of hashed words and word pairs, linear support vector machines.",
+        make=lambda _: HashedBatch(),
     ),
 )
 
 RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
 
 DEFAULT_RECIPE = "hashed-softmax"
-DEFAULT_CHALLENGER = "tfidf-logistic"
+DEFAULT_CHALLENGER = "tfidf-svm"
 
 
 def find_recipe(name: str) -> Recipe:

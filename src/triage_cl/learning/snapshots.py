@@ -86,7 +86,7 @@ def read_header(data: bytes) -> Header:
         length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + length])["__metadata__"]
         described = json.loads(metadata[_METADATA])
-        header, digest = described["header"], described["digest"]
+        header, digest = dict(described["header"]), described["digest"]
     except (ValueError, KeyError, TypeError) as error:
         raise BadSnapshot("It has no readable header.") from error
     if hashlib.sha256(_canonical(header)).hexdigest() != digest:

@@ -50,7 +50,7 @@ def _unspaced(point: int) -> bool:
 @compiled
 def _glyph(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
     """What stands at `at`, and its width in bytes; broken UTF-8 counts as letters."""
-    lead = np.int64(text[at])
+    lead = int(text[at])
     if lead < 0x80:
         return (_LETTER if _ASCII_LETTERS[lead] else _SEPARATOR), 1
     if lead < 0xC0:
@@ -60,7 +60,7 @@ def _glyph(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
         return _LETTER, end - at
     point = lead & (0x7F >> width)
     for offset in range(1, width):
-        point = (point << 6) | (np.int64(text[at + offset]) & 0x3F)
+        point = (point << 6) | (int(text[at + offset]) & 0x3F)
     if _separates(point):
         return _SEPARATOR, width
     return (_WORD if _unspaced(point) else _LETTER), width

@@ -25,6 +25,7 @@ _PRICE = r"(?:\d{1,6}\.\d\d|\d{1,2}\.\d{3}\.\d{3}|\d{1,2}\.\d{5,9})(?!\.?\d)"
 _PRICES = re.compile(rf"{_PRICE}(?:(?: ?[{_DASHES}/] ?| ){_PRICE})*+")
 _DIGITS = re.compile(r"\d+")
 _SEPARATORS = re.compile(r"\D+")
+_CARD_SEPARATOR = re.compile(rf"[{_BLANKS}{_DASHES}]")
 _FEWEST_DIGITS = 7
 _MOST_PHONE_DIGITS = 15  # ITU-T E.164
 _MOST_EXAMINED_DIGITS = 40
@@ -94,9 +95,12 @@ def _card(run: str, groups: list[Span]) -> Span | None:
         if run[start] in "23456":
             ends: dict[int, int] = {}
             length = 0
+            reached = start
             for begin, stop in groups[index:]:
+                if begin > reached and not _CARD_SEPARATOR.fullmatch(run, reached, begin):
+                    break
                 length += stop - begin
-                ends[length] = stop
+                ends[length] = reached = stop
             for wanted in _CARD_LENGTHS:
                 if wanted in ends and _has_luhn_check(_SEPARATORS.sub("", run[start : ends[wanted]])):
                     return start, ends[wanted]

@@ -34,9 +34,14 @@ class Mail:
     pen: Pen
 
     @property
+    def personal(self) -> bool:
+        """Whether the person whose matter it is wrote it: no machine, no colleague passing it on."""
+        return self.letter.author == self.pen.facts.person and not self.letter.automatic
+
+    @property
     def identifiers(self) -> Iterable[str]:
         """Addresses, numbers and links of which some stand in this mail."""
-        yield self.letter.writer.address
+        yield self.letter.author.address
         yield from self.pen.facts.identifiers()
 
 
@@ -48,7 +53,7 @@ class Correspondence:
         self._story = story
         self._people = Population(rng, story.organisation, mails)
         self._topics = tuple(story.organisation.topics.values())
-        self._weights: dict[date, list[float]] = {}
+        self._weights: dict[tuple[date, bool], list[float]] = {}
         self._open: deque[Mail] = deque(maxlen=1 + _DAYS_OPEN * mails_per_day)
 
     def mail(self, number: int, at: datetime) -> Mail:
@@ -60,7 +65,7 @@ class Correspondence:
 
     def _unanswered(self, at: datetime) -> Mail | None:
         mail = self._rng.choice(self._open) if self._open else None
-        return mail if mail and not mail.letter.automatic and at - mail.received_at > _SHORTEST_REPLY_DELAY else None
+        return mail if mail and mail.personal and at - mail.received_at > _SHORTEST_REPLY_DELAY else None
 
     def _next(self, earlier: Mail, number: int, at: datetime) -> Mail:
         letter = earlier.pen.reply(earlier.letter)
@@ -76,7 +81,7 @@ class Correspondence:
 
     def _matters(self, topic: Topic, book: Phrasebook) -> Phrases:
         """What people say the topic is about; some take it for another department's business."""
-        ids = (topic.id, topic.department)
+        ids: tuple[str, ...] = (topic.id, topic.department)
         if self._rng.random() < _MISTAKEN:
             ids = (self._rng.choice(self._story.organisation.mistaken_for[topic.department]), *ids)
         return next(book.matters[id] for id in ids if id in book.matters)
@@ -90,7 +95,7 @@ class Correspondence:
         return letter
 
     def _mail(self, number: int, at: datetime, topic: Topic, letter: Letter, pen: Pen, earlier: Mail | None) -> Mail:
-        host = letter.writer.address.partition("@")[2]
+        host = letter.author.address.partition("@")[2]
         return Mail(
             id=f"m-{number:06d}",
             thread=earlier.thread if earlier else f"t-{number:06d}",
@@ -103,9 +108,11 @@ class Correspondence:
         )
 
     def _topic(self, at: datetime) -> Topic:
-        """One of the topics by their weights that day; the launch is at the start of the day it falls on."""
-        weights = self._weights.get(at.date())
+        """One of the topics by their weights that day."""
+        launch_at = self._story.launch_at
+        day = (at.date(), at >= launch_at)
+        weights = self._weights.get(day)
         if weights is None:
-            weights = list(accumulate(topic.weight_at(at, self._story.launch_at) for topic in self._topics))
-            self._weights[at.date()] = weights
+            weights = list(accumulate(topic.weight_at(at, launch_at) for topic in self._topics))
+            self._weights[day] = weights
         return self._topics[bisect(weights, self._rng.random() * weights[-1], hi=len(weights) - 1)]

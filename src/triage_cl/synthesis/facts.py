@@ -71,13 +71,13 @@ def _month(facts: Facts) -> str:
 
 
 def _somebody(facts: Facts) -> str:
-    own = facts.person.writer == "customer" and facts.rng.random() < 0.5
+    own = facts.person.kind == "customer" and facts.rng.random() < 0.5
     words = facts.book.words
     return facts.person.name if own else f"{facts.rng.choice(words['first'])} {facts.rng.choice(words['last'])}"
 
 
 def _other_address(facts: Facts) -> str:
-    host = facts.organisation.domain if facts.person.writer != "employee" else "mailing.example.net"
+    host = facts.organisation.domain if facts.person.kind != "employee" else "mailing.example.net"
     return f"{facts.rng.choice(('office', 'info', 'team', 'night.shift', 'no-reply'))}{facts.rng.randrange(99)}@{host}"
 
 

@@ -1,7 +1,7 @@
 """What people write: subject and body, from one-liners to several paragraphs, not always to the point."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 
 from triage_cl.synthesis.facts import Facts, also
@@ -11,22 +11,22 @@ from triage_cl.synthesis.phrasebook import TopicPhrases
 #: Chances of what makes mail hard: nothing but hints, a subject that says nothing, something about another topic.
 _VAGUE, _TERSE, _BLAND_SUBJECT, _ASIDE = 0.03, 0.08, 0.35, 0.12
 _CONCERNS = 0.7
-_STATEMENTS, _STATEMENT_CHANCES = (1, 2, 3, 4, 5, 6), (14, 26, 26, 18, 10, 6)
+_STATEMENTS, _STATEMENT_CHANCES = (1, 2, 3, 4, 5, 6), (5, 15, 30, 25, 15, 10)
 _REPLY_MARKS = {"en": "Re: ", "de": "AW: ", "fr": "RE : ", "es": "RE: "}
 _FORWARD_MARKS = {"en": "Fwd: ", "de": "WG: ", "fr": "TR : ", "es": "RV: "}
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A mail's text, its sender, and whether a machine wrote it."""
+    """A mail's text, its author, and whether a machine wrote it."""
 
-    writer: Person
+    author: Person
     subject: str
     body: str
     automatic: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Pen:
     """Writes the mails of one conversation: what is told about `topic`, with asides on `other`."""
 
@@ -34,7 +34,6 @@ class Pen:
     facts: Facts
     topic: TopicPhrases
     other: TopicPhrases
-    _sentences: list[str] = field(default_factory=list)
 
     def first(self) -> Letter:
         """The mail that begins the conversation."""
@@ -61,7 +60,7 @@ class Pen:
 
     def forward(self, letter: Letter, colleague: Person) -> Letter:
         """The same mail, sent on by a colleague who does not want it."""
-        tell = also(self.facts.tell, who=letter.writer.sender, subject=letter.subject)
+        tell = also(self.facts.tell, who=letter.author.sender, subject=letter.subject)
         note, head = self._phrase("forward_notes"), self.facts.book["forward_heads"].write(self.rng, tell)
         subject = _marked(_FORWARD_MARKS[self._language], letter.subject)
         return Letter(colleague, subject, f"{note}\n\n{colleague.first}\n\n{head}\n{letter.body}")
@@ -82,6 +81,10 @@ class Pen:
 
     def _some(self, kind: str, *counts: int) -> list[str]:
         return self.facts.book[kind].write_some(self.rng.choice(counts), self.rng, self.facts.tell)
+
+    def _of_customers(self, kind: str) -> list[str]:
+        """What only customers would say."""
+        return self._some(f"customer_{kind}", 0, 0, 1) if self.facts.person.kind == "customer" else []
 
     def _letter_of(self, subject: str, body: str) -> Letter:
         person = self.facts.person
@@ -106,7 +109,7 @@ class Pen:
         said = self.topic.says.write_some(count, rng, tell)
         if rng.random() < _CONCERNS:
             said.insert(0, self._phrase("concerns"))
-        for filler in self._some("fillers", 0, 0, 1, 1, 2, 3):
+        for filler in [*self._some("fillers", 0, 0, 1, 2), *self._of_customers("fillers")]:
             said.insert(rng.randrange(len(said) + 1), filler)
         if rng.random() < 0.6:
             said += (self.topic.asks if rng.random() < 0.6 else self.facts.book["asks"]).write_some(1, rng, tell)
@@ -116,8 +119,8 @@ class Pen:
 
     def _letter(self, sentences: list[str]) -> str:
         opening = self._some("greetings", 1, 1, 1, 1, 0)
-        body = paragraphs(self.rng, [*self._some("openers", 0, 0, 1), *sentences])
-        return "\n\n".join([*opening, body, *self._ending()])
+        start = [*self._some("openers", 0, 0, 0, 1), *self._of_customers("openers")]
+        return "\n\n".join([*opening, paragraphs(self.rng, [*start, *sentences]), *self._ending()])
 
     def _ending(self) -> list[str]:
         closing = "\n".join([*self._some("closings", 1, 1, 1, 0), self._signature()])
@@ -128,8 +131,10 @@ class Pen:
 
     def _signature(self) -> str:
         person, tell = self.facts.person, self.facts.tell
-        if person.writer == "partner":
+        if person.kind == "partner":
             return "\n".join([person.name, tell("firm"), tell("phone"), tell("website")])
+        if person.kind == "employee":
+            return "\n".join([person.name, tell("job"), self.facts.organisation.name, tell("phone")])
         lines = [person.name if self.rng.random() < 0.8 else person.first]
         if self.rng.random() < 0.35:
             lines += [f"{tell('street')}, {tell('city')}", *self.rng.choice(_SIGNED)(self.facts)]
@@ -137,7 +142,7 @@ class Pen:
 
     def _quoted(self, letter: Letter) -> str:
         lines = letter.body.splitlines()[: self.rng.choice((6, 12, 40))]
-        who = letter.writer.sender
+        who = letter.author.sender
         if self.rng.random() < 0.5:
             lines = [self._phrase("agent_answers"), "", *lines]
             who = self.facts.organisation.name

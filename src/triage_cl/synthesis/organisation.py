@@ -5,7 +5,7 @@ The organisation itself is data: `phrases/organisation.toml`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -133,10 +133,10 @@ class Story:
     def changes(self) -> tuple[dict[str, object], ...]:
         """The changes of departments in order, as plain data."""
         parts = [{"id": part.id, "name": part.name} for part in self.organisation.parts]
-        split = {"at": iso(self.split_at), "change": "split", "department": self.organisation.split_department}
+        split = {"at": archive_time(self.split_at), "change": "split", "department": self.organisation.split_department}
         return ({**split, "parts": parts},)
 
 
-def iso(at: datetime) -> str:
+def archive_time(at: datetime) -> str:
     """A UTC time as mail archives write it, to the second."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -23,9 +23,12 @@ _SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "�
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who writes; everything about them stays the same over the whole stream."""
+    """Somebody who writes (`kind`: customer, employee, …); they stay the same over the whole stream.
 
-    writer: str
+    `typos` is the share of words they mistype.
+    """
+
+    kind: str
     language: str
     first: str
     last: str
@@ -66,19 +69,19 @@ class Population:
             self._people[kind] = [self._born(kind, phrasebook(language)) for language in languages]
             self._shares[kind] = list(accumulate((rank + 2) ** -writers.steep for rank in range(size)))
 
-    def somebody(self, rng: Random, writer: str) -> Person:
+    def somebody(self, rng: Random, kind: str) -> Person:
         """One of the people of that kind, the busy ones more often."""
-        shares = self._shares[writer]
-        return self._people[writer][bisect(shares, rng.random() * shares[-1], hi=len(shares) - 1)]
+        shares = self._shares[kind]
+        return self._people[kind][bisect(shares, rng.random() * shares[-1], hi=len(shares) - 1)]
 
-    def _born(self, writer: str, book: Phrasebook) -> Person:
+    def _born(self, kind: str, book: Phrasebook) -> Person:
         rng, words, language = self._rng, book.words, book.language
         first, last = rng.choice(words["first"]), rng.choice(words["last"])
         firm = rng.choice(words["firms"]).format(last=last)
         site = f"{_ascii(last)}-{rng.choice(('group', 'online', 'services', 'home'))}.example"
-        domain = {"employee": self._domain, "partner": site}.get(writer) or rng.choice(_MAIL_PROVIDERS[language])
+        domain = {"employee": self._domain, "partner": site}.get(kind) or rng.choice(_MAIL_PROVIDERS[language])
         return Person(
-            writer=writer,
+            kind=kind,
             language=language,
             first=first,
             last=last,

@@ -15,7 +15,7 @@ from typing import Any
 #: Gives the text of a named slot.
 Tell = Callable[[str], str]
 
-_FAMILIARITY = 2.5
+_FAVOUR = 2.5
 
 _PARTS = re.compile(r"(\[[^]]*\]|\{\w+\})")
 
@@ -33,7 +33,7 @@ class _Choice:
     options: "Phrases"
 
     def write(self, rng: Random, tell: Tell) -> str:
-        return self.options.write(rng, tell)
+        return rng.choice(self.options.templates).write(rng, tell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +71,20 @@ class Phrases:
 
     def write(self, rng: Random, tell: Tell) -> str:
         """One of them, written."""
-        return self.templates[_familiar(rng, len(self.templates))].write(rng, tell)
+        return self.templates[_favourite(rng, len(self.templates))].write(rng, tell)
 
     def write_some(self, count: int, rng: Random, tell: Tell) -> list[str]:
         """`count` different ones (fewer where there are not so many), written."""
         size = len(self.templates)
         chosen: dict[int, None] = {}
         while len(chosen) < min(count, size):
-            chosen[_familiar(rng, size)] = None
+            chosen[_favourite(rng, size)] = None
         return [self.templates[number].write(rng, tell) for number in chosen]
 
 
-def _familiar(rng: Random, size: int) -> int:
+def _favourite(rng: Random, size: int) -> int:
     """One of the first `size` numbers, the small ones more often: people have their favourite ways to say things."""
-    return int(size * rng.random() ** _FAMILIARITY)
+    return int(size * rng.random() ** _FAVOUR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ _CLIENTS = ("Brightmail 4.2", "Postbox 7.0", "Mobile Mail (18.1)", "Webmail/1.6.
 def message(rng: Random, letter: Letter, id: str, answers: str | None, to: str, sent_at: datetime) -> str:
     """The whole message with CRLF line ends. `id` and `answers` are message ids without angle brackets."""
     content = rng.choice(_CONTENTS)(rng, letter.body)
-    _, _, client = letter.writer.address.partition("@")
+    theirs, ours = (address.partition("@")[2] for address in (letter.author.address, to))
     headers = {
-        "Received": f"from mx.{client} by mail.halvern.example with ESMTPS; {format_datetime(sent_at)}",
-        "From": formataddr((letter.writer.name, letter.writer.address)),
+        "Received": f"from mx.{theirs} by mx.{ours} with ESMTPS; {format_datetime(sent_at)}",
+        "From": formataddr((letter.author.name, letter.author.address)),
         "To": to,
         "Subject": _encoded(letter.subject),
         "Date": format_datetime(sent_at),
@@ -43,7 +43,8 @@ def _encoded(text: str) -> str:
 
 def _text(rng: Random, text: str, kind: str) -> Message:
     charset = Charset(_charset(rng, text))
-    charset.body_encoding = rng.choice((QP, BASE64)) if not text.isascii() else rng.choice((QP, BASE64, None, None))
+    if charset.input_charset != "us-ascii":
+        charset.body_encoding = rng.choice((QP, BASE64))
     part = MIMENonMultipart("text", kind, charset=charset.input_charset)
     part.set_payload(text, charset)
     return part

@@ -8,7 +8,7 @@ from random import Random
 from triage_cl.synthesis.arrivals import arrivals
 from triage_cl.synthesis.correspondence import Correspondence, Mail
 from triage_cl.synthesis.handovers import route
-from triage_cl.synthesis.organisation import Story, iso, organisation
+from triage_cl.synthesis.organisation import Story, archive_time, organisation
 from triage_cl.synthesis.rfc5322 import message
 
 #: A Monday in autumn: the heating season begins with the stream.
@@ -58,19 +58,19 @@ def _line(rng: Random, story: Story, mail: Mail) -> dict[str, object]:
     routing = route(rng, story, mail.topic.department, mail.received_at)
     line = {
         "id": mail.id,
-        "received_at": iso(mail.received_at),
+        "received_at": archive_time(mail.received_at),
         **(_raw(rng, story, mail) if rng.random() < _RAW else _columns(mail)),
         "thread": mail.thread,
-        "language": mail.letter.writer.language,
+        "language": mail.pen.facts.book.language,
         "department": routing.department,
     }
     if routing.history:
-        line["history"] = [{"at": iso(one.at), "department": one.department} for one in routing.history]
+        line["history"] = [{"at": archive_time(one.at), "department": one.department} for one in routing.history]
     return line
 
 
 def _columns(mail: Mail) -> dict[str, object]:
-    return {"sender": mail.letter.writer.sender, "subject": mail.letter.subject, "body": mail.letter.body}
+    return {"sender": mail.letter.author.sender, "subject": mail.letter.subject, "body": mail.letter.body}
 
 
 def _raw(rng: Random, story: Story, mail: Mail) -> dict[str, object]:
@@ -79,5 +79,5 @@ def _raw(rng: Random, story: Story, mail: Mail) -> dict[str, object]:
 
 
 def _planted(mail: Mail) -> tuple[str, ...]:
-    text = f"{mail.letter.writer.sender}\n{mail.letter.subject}\n{mail.letter.body}"
+    text = f"{mail.letter.author.sender}\n{mail.letter.subject}\n{mail.letter.body}"
     return tuple(dict.fromkeys(one for one in mail.identifiers if one in text))

@@ -45,7 +45,7 @@ class Options:
     policy: ReviewPolicy = ReviewPolicy()
     bars: Bars = Bars()
     champion: str = "hashed-softmax"
-    challenger: str = "tfidf-logistic"
+    challenger: str = "tfidf-svm"
     delay: timedelta | None = None
     retrain_every: timedelta | None = timedelta(days=28)
     rule: PromotionRule = PromotionRule()

@@ -14,10 +14,11 @@ from triage_cl.domain.errors import BadInput, NoSpace
 def atomic_file(path: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of `path`, on disk, when the block ends well; else `path` stays as it was.
 
-    Raises NoSpace on a full disk, BadInput if there can be no file.
+    Its folder is made where it is missing. Raises NoSpace on a full disk, BadInput if there can be no file.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:

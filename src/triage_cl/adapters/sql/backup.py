@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from itertools import islice
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,8 @@ def _write(archive: zipfile.ZipFile, connection: sa.Connection, table: sa.Table)
 
 
 def _line(row: sa.RowMapping) -> bytes:
-    return json.dumps(dict(row), default=date.isoformat, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    line = json.dumps(dict(row), default=methodcaller("isoformat"), ensure_ascii=False, separators=(",", ":"))
+    return f"{line}\n".encode()
 
 
 def restore(engine: sa.Engine, path: Path) -> dict[str, int]:

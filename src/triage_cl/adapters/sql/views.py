@@ -45,7 +45,7 @@ _COLUMNS = {
         "position whole, at time, change text, department text, name text, merged_into text, split_into text"
     ),
     "triage_model_versions": (
-        "position whole, at time, version text, recipe text, start whole, through whole, as_of whole, lessons whole, "
+        "position whole, at time, version text, recipe text, start whole, entry whole, through whole, as_of whole, lessons whole, "
         "fingerprint text, reasons text"
     ),
     "triage_promotions": (

@@ -1,0 +1,400 @@
+"""The domain's laws: departments, answers, review, decisions, promotion, and facts as plain data."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta, timezone
+from typing import get_args, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import (
+    NOON,
+    a_correction,
+    a_decision,
+    a_version,
+    after,
+    an_alias_move,
+    one_of_each_kind,
+)
+from triage_cl.domain.corrections import Correction, Lesson, Source, effective_lessons
+from triage_cl.domain.decisions import NOTHING, Action, Bars, Conclusion, conclude, decide_action
+from triage_cl.domain.departments import (
+    DepartmentAdded,
+    DepartmentChange,
+    DepartmentMerged,
+    DepartmentRenamed,
+    DepartmentRetired,
+    DepartmentSplit,
+    Taxonomy,
+    department_id,
+    fold_taxonomy,
+)
+from triage_cl.domain.errors import TriageError, UnknownDepartment
+from triage_cl.domain.facts import GOVERNING, KINDS, Fact, from_body, identity_of, subject_of, to_body
+from triage_cl.domain.promotion import Evidence, PromotionRule, Verdict, decide_promotion
+from triage_cl.domain.review import HORIZON, REFRESH, Budget, ReviewPolicy, doubt_of
+from triage_cl.domain.versions import (
+    CHALLENGER,
+    CHAMPION,
+    AliasMoved,
+    ModelVersion,
+    entrant_in,
+    fold_standing,
+    version_name,
+)
+
+# Departments
+
+ABC = [DepartmentAdded("a", "Anton"), DepartmentAdded("b", "Berta"), DepartmentAdded("c", "Cäsar")]
+ids = st.sampled_from(["a", "b", "c", "d"])
+changes = st.one_of(
+    st.builds(DepartmentAdded, id=ids, name=st.text(max_size=5)),
+    st.builds(DepartmentRenamed, id=ids, name=st.text(max_size=5)),
+    st.builds(DepartmentMerged, id=ids, into=ids),
+    st.builds(DepartmentSplit, id=ids, parts=st.lists(ids, max_size=2).map(tuple)),
+    st.builds(DepartmentRetired, id=ids),
+)
+
+
+@given(st.lists(changes, max_size=20))
+def test_a_lesson_teaches_a_department_that_exists_or_nobody(history: list[DepartmentChange]) -> None:
+    taxonomy = Taxonomy()
+    for change in history:
+        try:
+            taxonomy = taxonomy.apply(change)
+        except UnknownDepartment:
+            continue
+        assert {home for home in taxonomy.lessons_of.values() if home is not None} <= set(taxonomy.departments)
+        assert set(taxonomy.departments) <= set(taxonomy.lessons_of)
+
+
+def test_after_a_merge_all_lessons_are_the_heir_s() -> None:
+    taxonomy = fold_taxonomy([*ABC, DepartmentMerged("a", "b"), DepartmentMerged("b", "c")])
+    assert [taxonomy.teaches(id) for id in "abc"] == ["c", "c", "c"]
+    assert list(taxonomy.departments) == ["c"]
+
+
+def test_after_a_split_or_a_retirement_old_lessons_teach_nobody() -> None:
+    taxonomy = fold_taxonomy([*ABC, DepartmentSplit("a", ("b", "c")), DepartmentRetired("b")])
+    assert [taxonomy.teaches(id) for id in "abc"] == [None, None, "c"]
+
+
+def test_a_rename_changes_a_name_and_nothing_else() -> None:
+    before = fold_taxonomy(ABC)
+    after_rename = before.apply(DepartmentRenamed("a", "Alpha"))
+    assert after_rename.lessons_of == before.lessons_of
+    assert (after_rename.name_of("a"), after_rename["b"]) == ("Alpha", before["b"])
+
+
+def test_a_department_is_found_by_id_or_by_name_whatever_its_case() -> None:
+    taxonomy = fold_taxonomy(ABC)
+    assert taxonomy.named("c") == taxonomy.named("CÄSAR") == taxonomy.named("Cäsar") == taxonomy["c"]
+    with pytest.raises(UnknownDepartment, match="'Dora'"):
+        taxonomy.named("Dora")
+
+
+def test_a_department_that_is_gone_is_known_by_its_id() -> None:
+    taxonomy = fold_taxonomy([*ABC, DepartmentRetired("a")])
+    assert [taxonomy.name_of(id) for id in ("a", "b", None)] == ["a", "Berta", "–"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [DepartmentRenamed("x", "X"), DepartmentMerged("x", "a"), DepartmentMerged("a", "x"), DepartmentSplit("a", ("x",))],
+)
+def test_a_change_of_a_department_that_is_not_there_is_refused(change: DepartmentChange) -> None:
+    with pytest.raises(UnknownDepartment, match="'x'"):
+        fold_taxonomy([*ABC, change])
+
+
+@given(st.text(max_size=300))
+def test_a_department_s_id_is_made_of_its_letters_and_digits(name: str) -> None:
+    made = department_id(name)
+    assert 0 < len(made) <= 100
+    assert all(letter.isalnum() or letter == "-" for letter in made)
+    assert department_id("IT Service & Co. 2") == "it-service-co-2"
+
+
+# Answers
+
+answers = st.lists(
+    st.builds(a_correction, email_id=st.sampled_from("xyz"), department=st.sampled_from(["a", "0", None]))
+)
+
+
+@given(answers)
+def test_each_mail_teaches_its_latest_answer_once(given_answers: list[Correction]) -> None:
+    numbered = list(enumerate(given_answers, start=1))
+    latest = {correction.email_id: (position, correction.department) for position, correction in numbered}
+    lessons = effective_lessons(numbered)
+    expected = {
+        Lesson(position, id, department) for id, (position, department) in latest.items() if department is not None
+    }
+    assert set(lessons) == expected
+    assert [lesson.position for lesson in lessons] == sorted(lesson.position for lesson in lessons)
+
+
+def test_an_answer_has_one_identity_whichever_way_it_comes_and_another_for_another_source() -> None:
+    answer = a_correction(answer_id="task-1:2")
+    volunteered = a_correction(answer_id="task-1:2", source=Source.VOLUNTEER)
+    assert answer.identity == a_correction(answer_id="task-1:2", reviewer="another").identity
+    assert answer.identity != volunteered.identity
+
+
+# Decisions
+
+shares = st.dictionaries(st.text(max_size=3), st.floats(0, 1), max_size=5)
+
+
+@given(shares)
+def test_a_conclusion_is_the_likeliest_department_with_its_lead(believed: Mapping[str, float]) -> None:
+    conclusion = conclude(believed)
+    ranked = sorted(believed.values(), reverse=True)
+    if not ranked:
+        assert conclusion == NOTHING
+        return
+    likeliest = min(id for id, probability in believed.items() if probability == ranked[0])
+    assert (conclusion.department, conclusion.confidence) == (likeliest, ranked[0])
+    assert conclusion.margin == ranked[0] - (ranked[1] if len(ranked) > 1 else 0)
+
+
+@pytest.mark.parametrize(
+    ("department", "confidence", "action"),
+    [
+        ("a", 0.9, Action.AUTO),
+        ("a", 0.89, Action.SUGGEST),
+        ("a", 0.3, Action.SUGGEST),
+        ("a", 0.29, Action.ASK),
+        ("", 1.0, Action.AUTO),
+        (None, 0.0, Action.ASK),
+    ],
+)
+def test_the_bars_settle_what_is_done(department: str | None, confidence: float, action: Action) -> None:
+    assert decide_action(Conclusion(department, confidence, 0.1), Bars()) is action
+
+
+def test_bars_that_do_not_rise_are_refused() -> None:
+    with pytest.raises(ValueError, match="must rise"):
+        Bars(automatic=0.2, suggest=0.3)
+
+
+def test_a_mail_is_drawn_below_its_probability_and_the_certain_come_first() -> None:
+    assert a_decision(draw=0.0999, review_probability=0.1).drawn
+    assert not a_decision(draw=0.1, review_probability=0.1).drawn
+    assert a_decision(draw=0.3, review_probability=1.0).priority < a_decision(draw=0.1, review_probability=0.2).priority
+
+
+# Review
+
+policies = st.builds(ReviewPolicy, share=st.floats(0.001, 1), per_day=st.none() | st.integers(1, 10_000))
+
+
+@given(policies, st.floats(0, 1), st.booleans(), st.floats(0.001, 1), st.floats(0, 64))
+def test_every_mail_may_be_reviewed(
+    policy: ReviewPolicy, doubt: float, disputed: bool, share: float, slope: float
+) -> None:
+    probability = policy.probability(doubt, disputed, share, slope)
+    assert policy.floor(share) <= probability <= 1
+    assert probability > 0
+    assert probability <= policy.probability(1.0, True, share, slope)
+    if disputed:
+        assert probability >= policy.disputed_floor(share)
+
+
+@pytest.mark.parametrize(
+    ("given_values", "match"),
+    [({"share": 0}, "share"), ({"share": 1.1}, "share"), ({"share": -1}, "share"), ({"per_day": 0}, "per day")],
+)
+def test_a_policy_that_reviews_nothing_or_too_much_is_refused(given_values: Mapping[str, float], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        ReviewPolicy(**given_values)  # type: ignore[arg-type]
+
+
+def test_doubt_is_whole_for_an_abstention_and_falls_with_the_lead() -> None:
+    assert doubt_of(Conclusion("a", 0.2, 0.1), Action.ASK) == 1
+    assert doubt_of(Conclusion("a", 0.9, 0.75), Action.AUTO) == 0.25
+
+
+def _spent(budget: Budget, mails: int, a_day: int = 1_000, doubt: float = 0.5) -> float:
+    """How many mails of a steady stream the budget expects to have reviewed."""
+    expected = owed = 0.0
+    for number in range(mails):
+        at = NOON + timedelta(days=number / a_day)
+        probability = budget.probability(doubt, False, at)
+        expected += probability
+        owed += probability
+        drawn = owed >= 1
+        owed -= drawn
+        budget.record(doubt, False, drawn, at)
+    return expected
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 1.0])
+def test_the_budget_keeps_to_its_share(share: float) -> None:
+    assert _spent(Budget(ReviewPolicy(share=share)), 5_000) == pytest.approx(5_000 * share, rel=0.05)
+
+
+def test_the_budget_keeps_to_so_many_a_day() -> None:
+    budget = Budget(ReviewPolicy(per_day=50))
+    first_days = _spent(budget, 5_000)
+    assert first_days == pytest.approx(50 * 5, rel=0.35)
+    assert budget.probability(0.5, False, after(days=5)) < 0.1
+
+
+def test_a_budget_that_spent_too_much_asks_for_less() -> None:
+    policy = ReviewPolicy(share=0.1)
+    thrifty, lavish = Budget(policy, seen=1_000, drawn=100), Budget(policy, seen=1_000, drawn=130)
+    for budget in (thrifty, lavish):
+        budget.recent.extend([(0.5, False)] * HORIZON)
+    assert lavish.probability(0.5, False, NOON) < thrifty.probability(0.5, False, NOON)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.booleans()), max_size=3 * REFRESH))
+def test_a_probability_follows_from_earlier_mail_alone(mails: list[tuple[float, bool, bool]]) -> None:
+    told = [Budget(ReviewPolicy()), Budget(ReviewPolicy())]
+    for doubt, disputed, drawn in mails:
+        first, second = (budget.probability(doubt, disputed, NOON) for budget in told)
+        assert first == second
+        for budget in told:
+            budget.record(doubt, disputed, drawn, NOON)
+
+
+# Promotion
+
+
+def evidence(**changed: float) -> Evidence:
+    values = {"mails": 1_000, "disputed": 100, "answered": 50, "e_value": 1.0}
+    gains = {"gain": 0.0, "gain_low": -0.1, "gain_high": 0.1}
+    return Evidence(**{**values, **gains, **changed})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "reason"),
+    [
+        ({"e_value": 20, "gain_low": 0.001}, Verdict.PROMOTE, "e-value 20 reached 20"),
+        ({"e_value": 19, "gain_low": 0.001}, Verdict.KEEP, "e-value 19 is below 20"),
+        ({"e_value": 20, "gain_low": 0.0}, Verdict.KEEP, "the gain may still be +0.000"),
+        ({"gain_high": 0.004}, Verdict.RETIRE, "the gain is at most +0.004"),
+        ({"answered": 5_000}, Verdict.RETIRE, "undecided after 5000 answers"),
+        ({}, Verdict.KEEP, "e-value 1 is below 20"),
+    ],
+)
+def test_a_challenger_s_fate_comes_with_its_reason(changed: dict[str, float], verdict: Verdict, reason: str) -> None:
+    decision = decide_promotion(evidence(**changed), PromotionRule())
+    assert decision.verdict is verdict
+    assert decision.reasons[0] == reason
+    assert "disputed of 1000 mails" in decision.reasons[-1]
+
+
+def test_all_challengers_together_have_one_chance_of_a_false_promotion() -> None:
+    rule = PromotionRule(alpha=0.05)
+    spent = sum(rule.for_challenger(number).alpha for number in range(1, 5_000))
+    assert 0.0499 < spent < 0.05
+
+
+def test_the_standing_tells_who_acts_and_who_would_like_to() -> None:
+    champion, challenger = a_version(), a_version("tfidf", 9)
+    facts: list[ModelVersion | AliasMoved] = [
+        champion,
+        an_alias_move(champion.version),
+        challenger,
+        an_alias_move(challenger.version, CHALLENGER),
+    ]
+    standing = fold_standing(enumerate(facts, start=1))
+    assert (standing.champion, standing.challenger) == (champion, challenger)
+    assert standing.entered == {"hashed-softmax": 2, "tfidf": 4}
+    retired = standing.apply(5, an_alias_move(None, CHALLENGER))
+    assert (retired.champion, retired.challenger) == (champion, None)
+
+
+def test_a_refreshed_version_is_the_same_entrant_and_a_retired_one_another() -> None:
+    first = a_version("tfidf", 9)
+    standing = fold_standing([(1, first), (2, an_alias_move(first.version, CHALLENGER))])
+    assert standing.next_entry("tfidf", 0) == 1
+    assert standing.apply(3, an_alias_move(None, CHALLENGER)).next_entry("tfidf", 0) == 2
+    assert a_version("tfidf", 12).entrant == first.entrant == entrant_in(first.version)
+
+
+@given(st.text(), st.integers(0, 99), st.integers(0, 99))
+def test_the_entrant_is_found_in_a_version_s_name(entrant: str, through: int, as_of: int) -> None:
+    assert entrant_in(version_name(entrant, through, as_of)) == entrant
+
+
+# Facts as plain data
+
+moments = st.datetimes(timezones=st.just(UTC) | st.just(timezone(timedelta(hours=-5, minutes=30))))
+values = {
+    str: st.text(),
+    int: st.integers(-(2**53), 2**53),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    datetime: moments.filter(lambda at: 1 < at.year < 9999),
+}
+
+
+def _values(kind: object) -> st.SearchStrategy[object]:
+    """Values of a field's type."""
+    if isinstance(kind, type) and kind in values:
+        return values[kind]
+    inner = get_args(kind)
+    if getattr(kind, "__origin__", None) is tuple and Ellipsis in inner:
+        return st.lists(_values(inner[0]), max_size=3).map(tuple)
+    if getattr(kind, "__origin__", None) is tuple:
+        return st.tuples(*(_values(part) for part in inner))
+    if isinstance(kind, type(str | None)):
+        return st.one_of(*(_values(part) for part in inner))
+    return st.from_type(kind)  # type: ignore[arg-type]
+
+
+def _facts(kind: type[Fact]) -> st.SearchStrategy[Fact]:
+    if kind is ReviewPolicy:
+        return policies
+    hints = get_type_hints(kind)
+    return st.builds(kind, **{field.name: _values(hints[field.name]) for field in fields(kind)})
+
+
+@given(st.one_of(*(_facts(kind) for kind in KINDS.values())))
+def test_a_fact_written_as_json_is_read_back_as_itself(fact: Fact) -> None:
+    body = json.loads(json.dumps(to_body(fact), allow_nan=False))
+    read = from_body(fact.kind, body)
+    assert read == fact
+    assert to_body(read) == to_body(fact)
+    assert (subject_of(read), identity_of(read)) == (subject_of(fact), identity_of(fact))
+
+
+def test_every_kind_has_its_own_name_and_something_that_it_is_about() -> None:
+    told = one_of_each_kind()
+    assert {fact.kind for fact in told} == set(KINDS)
+    assert len(KINDS) == len(get_args(Fact))
+    assert all(subject_of(fact) for fact in told)
+
+
+def test_times_are_read_back_in_utc() -> None:
+    there = timezone(timedelta(hours=9))
+    fact = a_correction(answered_at=NOON.astimezone(there))
+    read = from_body(fact.kind, to_body(fact))
+    assert isinstance(read, Correction)
+    assert (read.answered_at, read.answered_at.tzinfo) == (NOON, UTC)
+
+
+def test_answers_govern_no_decision_and_changes_of_departments_do() -> None:
+    assert Correction.kind not in GOVERNING
+    assert {change.kind for change in get_args(DepartmentChange)} <= set(GOVERNING)
+    assert {ReviewPolicy.kind, AliasMoved.kind} <= set(GOVERNING)
+    assert CHAMPION != CHALLENGER
+
+
+# Errors
+
+
+def _leaves(error: type[TriageError]) -> list[type[TriageError]]:
+    found = [leaf for child in error.__subclasses__() for leaf in _leaves(child)]
+    return found or [error]
+
+
+@pytest.mark.parametrize("error", _leaves(TriageError), ids=lambda error: error.__name__)
+def test_an_error_says_what_went_wrong_and_to_what(error: type[TriageError]) -> None:
+    assert str(error()).endswith(".")
+    assert str(error("It was this.")) == f"{error()} It was this."
