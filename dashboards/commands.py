@@ -19,7 +19,7 @@ def watch(json: Json = None) -> None:
     from triage_cl.usecases.watch import watch as compare
 
     app = bootstrap()
-    found = compare(app.ledger, app.comparison, app.windows, app.reports, utcnow())
+    found = compare(app.ledger, app.desk(), app.comparison, app.windows, app.reports, utcnow())
     result = {
         "verdict": found.verdict,
         "reasons": list(found.reasons),

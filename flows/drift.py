@@ -21,7 +21,7 @@ def watch_drift(at: datetime | None = None) -> dict[str, str]:
     """Compare the windows that end at `at` (by default now); verdict and report go to the ledger and the reports."""
     moment = at or utcnow()
     with closing(bootstrap()) as app:
-        found = watch(app.ledger, app.comparison, app.windows, app.reports, moment)
+        found = watch(app.ledger, app.desk(), app.comparison, app.windows, app.reports, moment)
     create_markdown_artifact(_in_words(found), key="drift", description=f"Drift: {found.verdict}")
     if found.verdict == "retrain":
         _ask_for_retraining(found, moment)

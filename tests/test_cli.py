@@ -66,7 +66,11 @@ def an_archive(path: Path, lines: list[str]) -> Path:
 def labelled(number: int, department: str, words: str) -> str:
     day, hour = divmod(number, 24)
     return json.dumps(
-        {"id": str(number), "received_at": f"2025-01-{day % 28 + 1:02}T{hour:02}:00:00Z", "sender": f"{number % 9}@x.example"}
+        {
+            "id": str(number),
+            "received_at": f"2025-01-{day % 28 + 1:02}T{hour:02}:00:00Z",
+            "sender": f"{number % 9}@x.example",
+        }
         | {"subject": words, "body": f"{words} number {number}", "department": department}
     )
 
@@ -197,7 +201,9 @@ def test_an_unreachable_model_registry_is_one_sentence(tmp_path: Path, mailbox: 
     assert_one_sentence(triage(tmp_path, "ingest", str(mailbox), settings=settings), "registry")
 
 
-def test_a_disk_that_takes_no_more_is_one_sentence_and_what_was_acknowledged_is_kept(tmp_path: Path, mailbox: Path) -> None:
+def test_a_disk_that_takes_no_more_is_one_sentence_and_what_was_acknowledged_is_kept(
+    tmp_path: Path, mailbox: Path
+) -> None:
     told(triage(tmp_path, "ingest", str(mailbox), "--json", "-"))
     size = (tmp_path / "data" / "ledger.db").stat().st_size
 

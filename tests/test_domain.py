@@ -32,7 +32,7 @@ from triage_cl.domain.departments import (
     department_id,
     fold_taxonomy,
 )
-from triage_cl.domain.errors import TriageError, UnknownDepartment
+from triage_cl.domain.errors import BadInput, TriageError, UnknownDepartment
 from triage_cl.domain.facts import GOVERNING, KINDS, Fact, from_body, identity_of, subject_of, to_body
 from triage_cl.domain.promotion import Evidence, PromotionRule, Verdict, decide_promotion
 from triage_cl.domain.review import HORIZON, REFRESH, Budget, ReviewPolicy, doubt_of
@@ -53,7 +53,7 @@ ids = st.sampled_from(["a", "b", "c", "d"])
 changes = st.one_of(
     st.builds(DepartmentAdded, id=ids, name=st.text(max_size=5)),
     st.builds(DepartmentRenamed, id=ids, name=st.text(max_size=5)),
-    st.builds(DepartmentMerged, id=ids, into=ids),
+    st.builds(DepartmentMerged, id=ids, into=ids).filter(lambda change: change.id != change.into),
     st.builds(DepartmentSplit, id=ids, parts=st.lists(ids, max_size=2).map(tuple)),
     st.builds(DepartmentRetired, id=ids),
 )
@@ -75,6 +75,11 @@ def test_after_a_merge_all_lessons_are_the_heir_s() -> None:
     taxonomy = fold_taxonomy([*ABC, DepartmentMerged("a", "b"), DepartmentMerged("b", "c")])
     assert [taxonomy.teaches(id) for id in "abc"] == ["c", "c", "c"]
     assert list(taxonomy.departments) == ["c"]
+
+
+def test_a_department_cannot_be_merged_into_itself() -> None:
+    with pytest.raises(BadInput):
+        fold_taxonomy([*ABC, DepartmentMerged("a", "a")])
 
 
 def test_after_a_split_or_a_retirement_old_lessons_teach_nobody() -> None:
@@ -201,7 +206,7 @@ def test_every_mail_may_be_reviewed(
     assert probability > 0
     assert probability <= policy.probability(1.0, True, share, slope)
     if disputed:
-        assert probability >= policy.disputed_floor(share)
+        assert probability >= policy.disputed_floor
 
 
 @pytest.mark.parametrize(

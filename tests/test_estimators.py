@@ -125,8 +125,8 @@ def test_where_everything_is_reviewed_it_is_the_plain_share() -> None:
     assert found.point == pytest.approx(sample.share_right)
 
 
-@pytest.mark.parametrize("wrong", [0, 1])
-def test_nothing_is_claimed_from_fewer_than_two_wrong_answers(wrong: int) -> None:
+@pytest.mark.parametrize("wrong", [0, 1, 49, 50])
+def test_nothing_is_claimed_from_fewer_than_two_answers_of_a_kind(wrong: int) -> None:
     correct = np.arange(50) >= wrong
     assert ipw_mean(correct, np.ones(50, bool), np.ones(50)) is None
 

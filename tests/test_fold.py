@@ -1,6 +1,5 @@
 """The one law: a learner that followed the ledger equals the one folded again at its two positions."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,7 +29,7 @@ DEPARTMENTS = ("billing", "support", "legal", "sales")
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger's file with departments and mails and no correction."""
     path = tmp_path_factory.mktemp("template") / "ledger.db"
     ledger = Ledger(f"sqlite:///{path}", durable=False)
@@ -38,13 +37,15 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ledger.append([DepartmentAdded(name, name.title()) for name in DEPARTMENTS], NOON)
     ledger.admit(
         [
-            an_admission(mail, email={"subject": WORDS[n % 10], "body": f"{WORDS[(3 * n) % 10]} {WORDS[(7 * n + 1) % 10]}"})
+            an_admission(
+                mail, email={"subject": WORDS[n % 10], "body": f"{WORDS[(3 * n) % 10]} {WORDS[(7 * n + 1) % 10]}"}
+            )
             for n, mail in enumerate(MAILS)
         ],
         decided_under=NOW,
     )
     ledger.close()
-    yield path
+    return path
 
 
 def a_ledger(template: Path) -> Ledger:

@@ -52,7 +52,7 @@ def test_a_draw_is_the_same_each_time_and_differs_by_purpose_id_and_key():
 
 
 @given(st.text(), st.text())
-def test_a_draw_lies_between_zero_and_one(purpose: str, id: str):  # noqa: A002
+def test_a_draw_lies_between_zero_and_one(purpose: str, id: str):
     assert 0 <= KEYS.uniform(purpose, id) < 1
 
 

@@ -107,6 +107,7 @@ def test_a_reader_who_follows_positions_misses_nothing_and_meets_no_gap(
                 last = control[-1][0] if control else 0
                 wanted = f"SELECT id, answer FROM sequenced WHERE id > {last} ORDER BY id"
                 control += [(id, answer) for id, answer in connection.exec_driver_sql(wanted)]
+            time.sleep(0.005)
     committed = {email_id for name in names for email_id in json.loads((tmp_path / name).read_text())}
     assert [position for position, _ in read] == list(range(1, len(committed) + 1))
     assert {email_id for _, email_id in read} == committed

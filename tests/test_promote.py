@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tests.builders import NOON, NOW, a_correction, a_decision, an_email, after
+from tests.builders import NOON, NOW, a_correction, a_decision, after, an_email
 from triage_cl.adapters.folder_registry import FolderRegistry
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.domain.decisions import ShadowDecision
@@ -184,16 +184,16 @@ def test_evidence_stops_before_the_first_dispute_that_may_still_be_answered() ->
 
 def test_an_unanswered_dispute_that_is_too_old_weighs_nothing() -> None:
     disputes = [a_dispute(n, answered=n != 3, decided_at=after(days=n)) for n in range(8)]
-    evidence = weigh(disputes, {}, waits_since=after(days=20))
+    evidence = weigh(disputes, {}, waits_since=after(days=20), least=0.2)
     assert (evidence.disputed, evidence.answered) == (8, 7)
 
 
 def test_a_dispute_that_was_not_drawn_never_holds_the_evidence_up() -> None:
     disputes = [a_dispute(n, answered=False, decided_at=after(days=n), drawn=False) for n in range(4)]
-    assert weigh(disputes, {date(2025, 3, 4): 10}, waits_since=after(days=-9)).mails == 14
+    assert weigh(disputes, {date(2025, 3, 4): 10}, waits_since=after(days=-9), least=0.2).mails == 14
 
 
 def test_agreements_after_the_last_settled_dispute_do_not_count_yet() -> None:
     disputes = [a_dispute(0, True, NOON), a_dispute(1, False, after(days=3))]
     agreements = {NOON.date() + timedelta(days=day): 10 for day in range(6)}
-    assert weigh(disputes, agreements, waits_since=after(days=1)).mails == 11
+    assert weigh(disputes, agreements, waits_since=after(days=1), least=0.2).mails == 11

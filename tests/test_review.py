@@ -173,8 +173,19 @@ DEPARTMENTS = [Department("a", "Accounts"), Department("b", "Board"), Department
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("2", "Board"), ("bo", "Board"), ("", "Sales"), ("s", "s"), ("q", "q"), ("9", None), ("0", None), ("acc", None)]
-    + [("accounts", "Accounts"), ("ACCOUNTS P", "Accounts Payable"), ("zzz", None)],
+    [
+        ("2", "Board"),
+        ("bo", "Board"),
+        ("", "Sales"),
+        ("s", "s"),
+        ("q", "q"),
+        ("9", None),
+        ("0", None),
+        ("acc", None),
+        ("accounts", "Accounts"),
+        ("ACCOUNTS P", "Accounts Payable"),
+        ("zzz", None),
+    ],
 )
 def test_a_line_in_the_terminal_means_one_department_or_nothing(typed: str, meant: str | None) -> None:
     assert understand(typed, "Sales", DEPARTMENTS) == meant

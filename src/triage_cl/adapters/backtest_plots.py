@@ -25,6 +25,8 @@ from triage_cl.usecases.backtest_report import CHANGES_OF_CHAMPION, BacktestRepo
 
 #: Dates and names of moments that are closer than this, in percent of the width, would run into each other.
 DATE_WIDTH, NAME_WIDTH = 16.0, 15.0
+#: What a duel says before its first mail: anything is possible, and nothing is evident.
+BEFORE = Look(mails=0, low=-1.0, mean=0.0, high=1.0, e_value=1.0)
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -75,11 +77,13 @@ def reviews_per_day(periods: Sequence[Period]) -> Plot | None:
 
 
 def coverage_against_error(curve: Sequence[tuple[float, float]], headline: Headline) -> Plot | None:
-    """How much of the surest mail is wrong, by how much of it there is, with what was automatic as a dot."""
+    """How much of the surest mail is wrong, by how much of it there is, and where automatic routing stood."""
     if not curve:
         return None
     across, height = Scale(0.0, 1.0), Scale(rounded_up(max(0.01, *(error for _, error in curve))), 0.0)
     places = [(across(coverage), height(error)) for coverage, error in curve]
+    wrong = [] if headline.automatic_accuracy is None else [1 - headline.automatic_accuracy]
+    dots = tuple((across(headline.automatic_share), height(share)) for share in wrong if share <= height.start)
     return Plot(
         says=f"Wrong among the surest mails: {curve[0][1]:.1%} of the first, {curve[-1][1]:.1%} of all.",
         x_ticks=x_ticks(across, "{:.0%}"),
@@ -88,7 +92,8 @@ def coverage_against_error(curve: Sequence[tuple[float, float]], headline: Headl
             Shape(area(places, [(places[0][0], 100.0), (100.0, 100.0)]), "under"),
             Shape(line(places), "truth"),
         ),
-        dots=tuple(_automatic(headline, across, height)),
+        marks=tuple(_automatic(headline, across)),
+        dots=dots,
         zones=zones([x for x, _ in places], (f"the surest {mail:.0%}: {error:.2%} wrong" for mail, error in curve)),
     )
 
@@ -97,11 +102,12 @@ def gain_over_time(duel: DuelRow) -> Plot | None:
     """A duel's running gain within its confidence sequence."""
     if not duel.looks:
         return None
-    across = Scale(0, max(1, duel.looks[-1].mails))
+    looks = (BEFORE, *duel.looks)
+    across = Scale(0, max(1, looks[-1].mails))
     reach = _reach(duel.looks)
     height = Scale(reach, -reach)
     lows, means, highs = (
-        [(across(look.mails), height(getattr(look, part))) for look in duel.looks] for part in ("low", "mean", "high")
+        [(across(look.mails), height(getattr(look, part))) for look in looks] for part in ("low", "mean", "high")
     )
     return Plot(
         says=f"The gain of {duel.name} after each look, within its confidence sequence. {_look_told(duel.looks[-1])}.",
@@ -112,7 +118,7 @@ def gain_over_time(duel: DuelRow) -> Plot | None:
             Shape("M0,50 L100,50", "zero"),
             Shape(line(means), "estimate", "mean gain so far"),
         ),
-        zones=zones([x for x, _ in means], map(_look_told, duel.looks)),
+        zones=zones([x for x, _ in means], map(_look_told, looks)),
     )
 
 
@@ -120,21 +126,22 @@ def evidence_over_time(duel: DuelRow) -> Plot | None:
     """A duel's e-value in powers of ten, with what promotion needs."""
     if not duel.looks:
         return None
-    across = Scale(0, max(1, duel.looks[-1].mails))
-    powers = [log10(max(look.e_value, 1e-9)) for look in duel.looks]
+    looks = (BEFORE, *duel.looks)
+    across = Scale(0, max(1, looks[-1].mails))
+    powers = [log10(max(look.e_value, 1e-9)) for look in looks]
     needed = log10(duel.needed)
     height = Scale(ceil(max(*powers, needed) + 0.1), floor(min(0.0, *powers)))
     step = max(1, ceil((height.start - height.end) / 4))
-    places = [(across(look.mails), height(power)) for look, power in zip(duel.looks, powers, strict=True)]
+    places = [(across(look.mails), height(power)) for look, power in zip(looks, powers, strict=True)]
     return Plot(
-        says=f"The e-value of {duel.name}: {duel.looks[-1].e_value:.3g} of {duel.needed:g} needed.",
+        says=f"The e-value of {duel.name}: {looks[-1].e_value:.3g} of {duel.needed:g} needed.",
         x_ticks=x_ticks(across, "{:,.0f}"),
         y_ticks=tuple(Label(0, height(n), _power(n)) for n in range(int(height.end), int(height.start) + 1, step)),
         shapes=(
             Shape(line([(0.0, height(needed)), (100.0, height(needed))]), "needed", f"{duel.needed:g}, needed"),
             Shape(line(places), "truth", "e-value"),
         ),
-        zones=zones([x for x, _ in places], map(_look_told, duel.looks)),
+        zones=zones([x for x, _ in places], map(_look_told, looks)),
     )
 
 
@@ -196,12 +203,10 @@ def _reach(looks: Sequence[Look]) -> float:
     return min(1.0, rounded_up(1.1 * max(max(-look.low, look.high) for look in late)))
 
 
-def _automatic(headline: Headline, across: Scale, height: Scale) -> Iterator[Label]:
-    if headline.automatic_accuracy is None:
-        return
-    wrong = 1 - headline.automatic_accuracy
-    text = f"{headline.automatic_share:.0%} automatic, {wrong:.1%} wrong"
-    yield Label(across(headline.automatic_share), height(min(wrong, height.start)), text)
+def _automatic(headline: Headline, across: Scale) -> Iterator[Mark]:
+    if headline.automatic_accuracy is not None:
+        told = f"{headline.automatic_share:.0%} automatic, {1 - headline.automatic_accuracy:.1%} wrong"
+        yield Mark(across(headline.automatic_share), "automatic", told, told)
 
 
 def _moments(report: BacktestReport, across: Scale) -> Iterator[Mark]:

@@ -47,7 +47,8 @@ WEEKDAY = Column("weekday", "Weekday", "data", category=True, cyclic=True)
 UNSEEN = Column("unseen", "Unseen features", "data", worse=1)
 COLUMNS = (DEPARTMENT, CONFIDENCE, LENGTH, HOUR, WEEKDAY, UNSEEN)
 
-#: Columns beside the compared ones.
+#: Columns beside the compared ones; where rows have no `decided`, what was decided is `department`.
+DECIDED = "Decided department"
 ANSWER = "Reviewer's department"
 PROBABILITY = "Review probability"
 
@@ -61,10 +62,12 @@ LEAST_EXPECTED = 5
 
 def titled(rows: Rows) -> pd.DataFrame:
     """The rows as a table under the titles for people; a mail without a department has "none"."""
-    frame = pd.DataFrame(rows, columns=[*(column.name for column in COLUMNS), "answer", "review_probability"])
+    names = [*(column.name for column in COLUMNS), "decided", "answer", "review_probability"]
+    frame = pd.DataFrame(rows, columns=names)
     table = {c.title: frame[c.name] if c.category else frame[c.name].astype(float) for c in COLUMNS}
     table[DEPARTMENT.title] = frame["department"].astype(object).fillna("none")
     table[WEEKDAY.title] = frame["weekday"].map(dict(enumerate(WEEKDAYS)))
+    table[DECIDED] = frame["decided"].astype(object).fillna(table[DEPARTMENT.title])
     return pd.DataFrame({**table, ANSWER: frame["answer"], PROBABILITY: frame["review_probability"].astype(float)})
 
 
@@ -92,7 +95,7 @@ def _shift(column: Column, before: pd.DataFrame, after: pd.DataFrame) -> Measure
 def accuracy(table: pd.DataFrame) -> Accuracy:
     """The accuracy on all mail of a window, estimated from its answered mails."""
     known = answered(table)
-    return weighted_accuracy(zip(known[DEPARTMENT.title] == known[ANSWER], known[PROBABILITY], strict=True))
+    return weighted_accuracy(zip(known[DECIDED] == known[ANSWER], known[PROBABILITY], strict=True))
 
 
 def bin_counts(before: "pd.Series[float]", after: "pd.Series[float]") -> tuple[list[int], list[int]]:

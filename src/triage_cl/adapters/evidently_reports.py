@@ -18,6 +18,7 @@ import pandas as pd
 from triage_cl.adapters.drift_measures import (
     ANSWER,
     CONFIDENCE,
+    DECIDED,
     DEPARTMENT,
     PROBABILITY,
     UNSEEN,
@@ -49,9 +50,10 @@ class Workspace:
         """How the current window differs from the reference window, in numbers; draws and keeps a report of it.
 
         Args:
-            reference: a row a mail with `department` (predicted), `confidence`, `length` (characters), `hour` (0 to
-                23), `weekday` (0 is Monday), `unseen` (share of features never taught, may be NaN), `answer` (the
-                department that a drawn reviewer answered, or None) and `review_probability`.
+            reference: a row a mail with `department` (as concluded by one and the same learner for both windows),
+                `decided` (the stored decision, which accuracy is about; by default the same), `confidence`, `length`
+                (characters), `hour` (0 to 23), `weekday` (0 is Monday), `unseen` (share of features never taught, may
+                be NaN), `answer` (the department that a drawn reviewer answered, or None) and `review_probability`.
             current: the same for the later window.
             at: the moment on the dashboard for which the report stands; comparing again for it replaces the report.
             html: where the report is written.
@@ -146,15 +148,15 @@ def _quality_run(answers: pd.DataFrame, at: datetime) -> Any:
     from evidently.presets import ClassificationPreset
 
     weight = 1 / answers[PROBABILITY]
-    right = answers[DEPARTMENT.title] == answers[ANSWER]
+    right = answers[DECIDED] == answers[ANSWER]
     outcome = right.map({True: RIGHT, False: WRONG})
-    table = answers[[DEPARTMENT.title, ANSWER]].assign(**{ESTIMATE: right * weight / weight.mean(), OUTCOME: outcome})
+    table = answers[[DECIDED, ANSWER]].assign(**{ESTIMATE: right * weight / weight.mean(), OUTCOME: outcome})
     definition = DataDefinition(
-        classification=[MulticlassClassification(target=ANSWER, prediction_labels=DEPARTMENT.title)],
-        categorical_columns=[ANSWER, DEPARTMENT.title, OUTCOME],
+        classification=[MulticlassClassification(target=ANSWER, prediction_labels=DECIDED)],
+        categorical_columns=[ANSWER, DECIDED, OUTCOME],
         numerical_columns=[ESTIMATE],
     )
-    departments = set(table[ANSWER]) | set(table[DEPARTMENT.title])
+    departments = set(table[ANSWER]) | set(table[DECIDED])
     # Evidently takes a task with two labels for one with the labels 0 and 1.
     by_department = [ClassificationPreset()] if len(departments) > 2 else []
     report = Report([*by_department, UniqueValueCount(column=OUTCOME), MeanValue(column=ESTIMATE)], tags=[QUALITY])

@@ -12,7 +12,7 @@ from triage_cl.adapters import backtest_plots
 from triage_cl.adapters.plots import MINUS
 from triage_cl.adapters.sql.atomic_file import atomic_file
 from triage_cl.statistics.estimators import Interval
-from triage_cl.usecases.backtest_report import CHANGES_OF_CHAMPION, BacktestReport, DuelRow
+from triage_cl.usecases.backtest_report import CHANGES_OF_CHAMPION, BacktestReport, DuelRow, Turn
 
 UNKNOWN = "–"
 #: Evidence beyond this is told as more than this.
@@ -53,7 +53,8 @@ def _content(report: BacktestReport) -> dict[str, Any]:
         "coverage_plot": backtest_plots.coverage_against_error(report.coverage_error, report.headline),
         "duel_plots": [_duel_plots(duel) for duel in report.duels if duel.looks],
         "alarms": [row for row in report.drift if row.verdict != "quiet"],
-        "changes_of_champion": CHANGES_OF_CHAMPION,
+        "moved": CHANGES_OF_CHAMPION,
+        "kept": Turn.KEPT,
     }
 
 

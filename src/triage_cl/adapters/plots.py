@@ -80,7 +80,7 @@ class Plot:
     marks: tuple[Mark, ...] = ()
     bars: tuple[Zone, ...] = ()
     zones: tuple[Zone, ...] = ()
-    dots: tuple[Label, ...] = ()
+    dots: tuple[Place, ...] = ()
 
 
 def line(places: Sequence[Place]) -> str:

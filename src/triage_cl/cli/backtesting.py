@@ -150,9 +150,11 @@ def _watch(options: "Options") -> "Watch":
     from triage_cl.adapters.drift_measures import measures, titled
     from triage_cl.usecases.watch import Windows, watch
 
-    windows = Windows(current=options.retrain_every, reference=options.retrain_every) if options.retrain_every else Windows()
-    return lambda ledger, at: watch(
-        ledger, lambda before, after, at, html: measures(titled(before), titled(after)), windows, Path(), at
+    windows = (
+        Windows(current=options.retrain_every, reference=options.retrain_every) if options.retrain_every else Windows()
+    )
+    return lambda ledger, desk, at: watch(
+        ledger, desk, lambda before, after, at, html: measures(titled(before), titled(after)), windows, Path(), at
     )
 
 

@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
 def _version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"triage_cl {triage_cl.__version__}\n")

@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from triage_cl.adapters.processes import free_port, prefect_environment, start_prefect_server, stop, wait_healthy
+from triage_cl.adapters.processes import (
+    free_port,
+    prefect_environment,
+    start,
+    start_prefect_server,
+    stop,
+    wait_healthy,
+)
 from triage_cl.cli.output import console, progress_bar
 from triage_cl.domain.errors import TriageError
 from triage_cl.settings import Settings
@@ -75,16 +82,7 @@ def _start(
     running: contextlib.ExitStack,
     follow: bool = False,
 ) -> "subprocess.Popen[bytes]":
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            command,
-            cwd=root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if follow else file,
-            stderr=file,
-            start_new_session=True,
-        )
+    process = start(command, root, environment, log, follow)
     running.callback(stop, process)
     return process
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from triage_cl.domain.errors import UnknownDepartment
+from triage_cl.domain.errors import BadInput, UnknownDepartment
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,19 @@ class Taxonomy:
     def apply(self, change: DepartmentChange) -> "Taxonomy":
         """The taxonomy after `change`.
 
-        Raises UnknownDepartment if the change speaks of a department that is not there.
+        Raises UnknownDepartment if the change speaks of a department that is not there, BadInput if it makes no sense.
         """
         match change:
             case DepartmentAdded(id=id, name=name):
                 return Taxonomy({**self.departments, id: Department(id, name)}, {**self.lessons_of, id: id})
             case DepartmentRenamed(id=id, name=name):
                 return replace(self, departments={**self.departments, id: replace(self[id], name=name)})
+            case DepartmentMerged(id=id, into=into) if id == into:
+                raise BadInput(f"{id!r} cannot be merged into itself.")
             case DepartmentMerged(id=id, into=into):
                 return self._without(id, self[into].id)
+            case DepartmentSplit(id=id, parts=parts) if id in parts:
+                raise BadInput(f"{id!r} ends with the split and cannot be one of its own parts.")
             case DepartmentSplit(id=id, parts=parts):
                 for part in parts:
                     self[part]

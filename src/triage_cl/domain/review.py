@@ -16,10 +16,10 @@ from triage_cl.domain.decisions import Action, Conclusion
 class ReviewPolicy:
     """How reviewers' time is spent.
 
-    `share` of the mail is reviewed, or `per_day` mails a day where given. Every mail has at least
-    `random_part * share` as its probability, so that everything can be measured; a mail on which champion and
-    challenger disagree has at least `disputed_floor`; the rest follows doubt, 1 for an abstention, one minus the
-    lead over the second department otherwise. `blind_part` of the drawn, and every disputed mail, is shown
+    `share` of the mail is reviewed, or `per_day` mails a day where given. Every mail has at least `random_part` of
+    the share as its probability, so that everything can be measured; a mail on which champion and challenger disagree
+    has at least `disputed_floor`, which `share` sets in either case; the rest follows doubt, 1 for an abstention, one
+    minus the lead over the second department otherwise. `blind_part` of the drawn, and every disputed mail, is shown
     without the suggestion.
     """
 
@@ -45,15 +45,16 @@ class ReviewPolicy:
         """The least probability of any mail."""
         return min(1.0, self.random_part * share)
 
-    def disputed_floor(self, share: float) -> float:
-        """The least probability of a mail on which champion and challenger disagree: a bet is bounded by it."""
-        return min(1.0, max(self.floor(share), min(0.2, self.disputed_part * share)))
+    @property
+    def disputed_floor(self) -> float:
+        """The least probability of a mail on which champion and challenger disagree: it bounds a duel's bets."""
+        return min(1.0, max(self.random_part * self.share, min(0.2, self.disputed_part * self.share)))
 
     def probability(self, doubt: float, disputed: bool, share: float, slope: float) -> float:
         """The review probability of one mail, in (0, 1]."""
         if share >= 1:
             return 1.0
-        least = self.disputed_floor(share) if disputed else self.floor(share)
+        least = self.disputed_floor if disputed else 0.0
         return min(1.0, max(least, self.floor(share) + slope * doubt))
 
 

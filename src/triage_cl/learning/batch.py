@@ -1,4 +1,4 @@
-"""The batch learner: TF-IDF and support vector machines of scikit-learn, fitted from the start at set lesson counts."""
+"""The batch learner: TF-IDF and support vector machines of scikit-learn, fitted on all lessons when it is asked."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,10 +13,10 @@ from triage_cl.learning.weights import WeightTable
 
 
 class HashedBatch:
-    """Keeps its lessons' features, and fits again whenever it has a third more of them than at the last fit.
+    """Keeps its lessons' features, and fits on all of them when it is asked after new ones.
 
-    It fits when it is first asked after a fit is due, so that a fold over thousands of lessons fits once. What it
-    believes depends on its lessons alone, not on when it was asked.
+    So a fold over thousands of lessons fits once, and what it believes depends on its lessons alone, not on when it
+    was asked.
 
     Args:
         bits: features are hashed to 2 to the power of this many buckets.
@@ -32,7 +32,7 @@ class HashedBatch:
 
     @property
     def classes(self) -> list[str]:
-        """The departments of the lessons at the last fit, by name."""
+        """The departments of the lessons, by name."""
         self._fit()
         return list(self._classes)
 
@@ -58,7 +58,7 @@ class HashedBatch:
         return weigh_mails(table.rows, table.logarithms, self._fitted, mails.starts, mails.indices, mails.values)
 
     def unseen(self, features: Sequence[Features]) -> list[float | None]:
-        """The share of each mail's features that no lesson of the last fit had; None for a mail without features."""
+        """The share of each mail's features that no lesson had; None for a mail without features."""
         self._fit()
         return self._table.unseen(pack(features))
 
@@ -96,26 +96,18 @@ class HashedBatch:
         self._classes, self._fitted, self._sharpness = classes, int(values["fitted"]), float(values["sharpness"])
 
     def _fit(self) -> None:
-        due = last_due(len(self._lessons))
-        if due == self._fitted:
+        if self._fitted == len(self._lessons):
             return
         from scipy.sparse import csr_matrix
 
-        self._fitted = due
-        lessons = pack(self._lessons[:due])
-        self._classes = sorted(set(self._departments[:due]))
+        self._fitted = len(self._lessons)
+        lessons = pack(self._lessons)
+        self._classes = sorted(set(self._departments))
         buckets, columns, documents = np.unique(lessons.indices, return_inverse=True, return_counts=True)
         weights = np.zeros((buckets.size, len(self._classes)), np.float32)
         self._table.fill(buckets, documents, weights)
-        matrix = csr_matrix((self._weighed(lessons).astype(np.float64), columns, lessons.starts), (due, buckets.size))
-        codes = np.searchsorted(self._classes, self._departments[:due])
+        weighed = self._weighed(lessons).astype(np.float64)
+        matrix = csr_matrix((weighed, columns, lessons.starts), (self._fitted, buckets.size))
+        codes = np.searchsorted(self._classes, self._departments)
         self._table.weights[:] = fit_separators(matrix, codes, len(self._classes)).T
         self._sharpness = fit_sharpness(matrix, codes, len(self._classes))
-
-
-def last_due(lessons: int) -> int:
-    """The count of lessons at the last fit that is due after so many: 1, 2, 3, 4, then a third more each time."""
-    due = 0
-    while (following := max(due + 1, due * 4 // 3)) <= lessons:
-        due = following
-    return due

@@ -15,8 +15,8 @@ def compiled(kernel: Callable[_Given, _Made]) -> Callable[_Given, _Made]:
     Numba notices a change of the kernel's own file only: after changing a file whose kernels others call, delete
     the kept code (`__pycache__/*.nbi`).
     """
-    options = {"nogil": True, "error_model": "numpy"}
     try:
-        return cast("Callable[_Given, _Made]", njit(cache=True, **options)(kernel))
-    except RuntimeError:  # no folder to keep it in: every process compiles for itself
-        return cast("Callable[_Given, _Made]", njit(**options)(kernel))
+        machine_code = njit(cache=True, nogil=True, error_model="numpy")(kernel)
+    except RuntimeError:  # There is no folder to keep it in: every process compiles for itself.
+        machine_code = njit(nogil=True, error_model="numpy")(kernel)
+    return cast("Callable[_Given, _Made]", machine_code)

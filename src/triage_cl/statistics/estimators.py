@@ -10,17 +10,17 @@ Zrnic & Candès 2024).
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 
-#: From how many wrong answers on a mean's plain normal interval covers what it promises.
-ENOUGH_WRONG = 80
-#: Below this many wrong answers no interval is given.
-LEAST_WRONG = 2
+#: From how many wrong answers on (of right ones, where they are fewer) a plain interval covers what it promises.
+ENOUGH = 80
+#: Below this many no interval is given.
+LEAST = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ def ipw_mean(
 
     All arrays have one entry a decision. `drawn` says that the mail was drawn and answered; `correct` counts only
     there and may be anything elsewhere. `probability` is the review probability, in (0, 1]. Decisions that share
-    an entry of `clusters` (their thread) may err together. None with fewer than two wrong answers: that is too
-    little for an interval.
+    an entry of `clusters` (their thread) may err together. None with fewer than two wrong or fewer than two right
+    answers: that is too little for an interval.
 
     Raises:
         ValueError: The arrays differ in length, or a probability is outside (0, 1].
     """
     reviews = _Reviews.of(correct, drawn, probability, clusters)
-    return _interval(reviews, reviews.right * reviews.weight, (reviews.wrong,), level)
+    return _interval(reviews, reviews.right * reviews.weight, (reviews.scarce(reviews.right),), level)
 
 
 def aipw_mean(
@@ -64,8 +64,8 @@ def aipw_mean(
     """As `ipw_mean`, less noisy by what `confidence` (as stored when deciding, in [0, 1]) tells of the other mails.
 
     The mean of c·m + D·(Z − c·m)/p, where c makes the variance smallest (PPI++): with many answers never wider
-    than `ipw_mean`, and right whatever the confidence is worth. None where fewer than two wrong answers were
-    given and fewer than two were to be expected.
+    than `ipw_mean`, and right whatever the confidence is worth. None where fewer than two answers of a kind, wrong or
+    right, were given and fewer than two were to be expected.
 
     Raises:
         ValueError: The arrays differ in length, or a probability is outside (0, 1].
@@ -74,10 +74,9 @@ def aipw_mean(
     believed = np.asarray(confidence, dtype=np.float64)
     if believed.shape != reviews.weight.shape:
         raise ValueError(f"{believed.size} confidences for {reviews.weight.size} decisions")
-    expected_wrong = float(np.sum(reviews.probability * (1 - believed)))
     fitted = _coefficient(reviews, believed) * believed
     summands = fitted + reviews.weight * (reviews.right - fitted)
-    return _interval(reviews, summands, (reviews.wrong, expected_wrong), level)
+    return _interval(reviews, summands, (reviews.scarce(reviews.right), reviews.scarce(believed)), level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +103,15 @@ class _Reviews:
         return cls(np.where(answered, told, 0.0), np.where(answered, 1 / chance, 0.0), chance, cluster)
 
     @property
-    def wrong(self) -> float:
-        """How many answers said that the decision was wrong."""
-        return float(np.count_nonzero(self.weight) - self.right.sum())
+    def groups(self) -> int:
+        """How many clusters have an answer; how many mails, where none are told."""
+        answered = self.weight > 0
+        return int(np.count_nonzero(answered) if self.cluster is None else np.unique(self.cluster[answered]).size)
+
+    def scarce(self, right: Floats) -> float:
+        """How many answers there are of the rarer kind, wrong or right, if each is right with probability `right`."""
+        answered = self.weight > 0
+        return float(min(np.sum(right[answered]), np.sum(1 - right[answered])))
 
 
 def _coefficient(reviews: _Reviews, confidence: Floats) -> float:
@@ -116,21 +121,21 @@ def _coefficient(reviews: _Reviews, confidence: Floats) -> float:
     return float(np.sum(noise * confidence * reviews.right)) / explained if explained else 0.0
 
 
-def _interval(reviews: _Reviews, summands: Floats, wrong: tuple[float, ...], level: float) -> Interval | None:
-    """The summands' mean with a normal interval, steadied by two pseudo-answers where few answers are `wrong`.
+def _interval(reviews: _Reviews, summands: Floats, scarce: tuple[float, ...], level: float) -> Interval | None:
+    """The summands' mean with Student's interval, steadied by two pseudo-answers where answers of a kind are scarce.
 
     One right and one wrong answer, each standing for the mean 1/p mails, widen the interval and pull it inwards as
-    those of Agresti & Coull (1998) do for a plain share; the point stays unbiased. How many are wrong is told by
-    counts of different kinds: the least must be enough to go without, the most too few for an interval at all.
+    those of Agresti & Coull (1998) do for a plain share; the point stays unbiased. How scarce answers are is told by
+    several counts: the least must be enough to go without, the most too few for an interval at all.
     """
-    if not np.any(reviews.weight) or max(wrong) < LEAST_WRONG:
+    if max(scarce) < LEAST:
         return None
-    stands_for = float(np.mean(1 / reviews.probability)) if min(wrong) < ENOUGH_WRONG else 0.0
+    stands_for = float(np.mean(1 / reviews.probability)) if min(scarce) < ENOUGH else 0.0
     mails = len(summands) + 2 * stands_for
     centre = (float(summands.sum()) + stands_for) / mails
     pseudo_variance = stands_for**2 * (centre**2 + (1 - centre) ** 2)
     variance = (_clustered(summands - centre, reviews.cluster) + pseudo_variance) / mails**2
-    half = NormalDist().inv_cdf(0.5 + level / 2) * variance**0.5
+    half = float(stdtrit(max(1, reviews.groups - 1), 0.5 + level / 2)) * variance**0.5
     return Interval(_share(float(summands.mean())), _share(centre - half), _share(centre + half))
 
 
@@ -180,6 +185,6 @@ def coverage_curve(confidence: ArrayLike, correct: ArrayLike, points: int = 50) 
     ranked = np.argsort(-believed, kind="stable")
     wrong, mails = np.cumsum(1 - right[ranked]), believed.size
     bars = np.flatnonzero(np.append(np.diff(believed[ranked]) < 0, True)) + 1 if mails else np.array([], dtype=int)
-    wanted = np.linspace(1, mails, points)
-    taken = np.unique(bars[np.searchsorted(bars, np.floor(wanted))]) if mails else bars
+    wanted = np.ceil(mails * np.arange(1, points + 1) / points)
+    taken = np.unique(bars[np.searchsorted(bars, wanted)]) if mails else bars
     return [(int(count) / mails, float(wrong[count - 1]) / int(count)) for count in taken]

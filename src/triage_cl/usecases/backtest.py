@@ -13,14 +13,16 @@ from triage_cl.domain.decisions import Bars, Decision
 from triage_cl.domain.departments import DepartmentAdded, DepartmentChange, DepartmentRenamed, department_id
 from triage_cl.domain.drift import DriftVerdict
 from triage_cl.domain.emails import Email, Message, Unreadable
+from triage_cl.domain.facts import Recorded
 from triage_cl.domain.promotion import PromotionRule
 from triage_cl.domain.review import ReviewPolicy
+from triage_cl.domain.versions import Judgement
 from triage_cl.privacy.keys import Keys
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.promote import Judged, conclude_duel, judge
 from triage_cl.usecases.receive import receive
 from triage_cl.usecases.registry import Registry
-from triage_cl.usecases.retrain import ensure_champion, retrain, standing_at
+from triage_cl.usecases.retrain import STANDING, ensure_champion, retrain, standing_at
 from triage_cl.usecases.review import Answer, correction_of
 from triage_cl.usecases.simulated_reviewer import plan_answers
 from triage_cl.usecases.snapshots import Snapshots
@@ -64,7 +66,10 @@ class Judgment:
 
 @dataclass
 class Outcome:
-    """Everything that happened: per mail the decision and the truth (department ids), and the judgements."""
+    """Everything that happened: per mail the decision and the truth (department ids), and the judgements.
+
+    `history` holds the facts about model versions, aliases and judgements.
+    """
 
     decisions: list[Decision] = field(default_factory=list)
     truths: list[str | None] = field(default_factory=list)
@@ -73,6 +78,7 @@ class Outcome:
     names: dict[str, str] = field(default_factory=dict)
     judgements: list[Judgment] = field(default_factory=list)
     verdicts: list[tuple[datetime, DriftVerdict]] = field(default_factory=list)
+    history: list[Recorded] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
     fingerprint: str = ""
     lessons: int = 0
@@ -81,7 +87,7 @@ class Outcome:
 #: Tells how many mails of how many are done.
 Progress = Callable[[int, int], None]
 #: Looks for drift at a time.
-Watch = Callable[[Ledger, datetime], DriftVerdict]
+Watch = Callable[[Ledger, Desk, datetime], DriftVerdict]
 
 
 class Backtest:
@@ -221,7 +227,7 @@ class Backtest:
         self._retrain_at = at + self.options.retrain_every if self.options.retrain_every else None
         self._judge(at)
         if self.watch is not None:
-            self.outcome.verdicts.append((at, self.watch(self.ledger, at)))
+            self.outcome.verdicts.append((at, self.watch(self.ledger, self.desk, at)))
         self.desk.refresh()
         champion = self.desk.champion
         recipe = self.options.challenger if champion.recipe == self.options.champion else self.options.champion
@@ -238,6 +244,7 @@ class Backtest:
         while self._due:
             self._answer(self._due[0][0])
         self.desk.refresh()
+        self.outcome.history = list(self.ledger.facts(kinds=(*STANDING, Judgement.kind)))
         champion = standing_at(self.ledger).champion
         if champion is not None:
             learner = self.desk.learners[champion.entrant]

@@ -6,6 +6,7 @@ from typing import Any
 
 from triage_cl.domain.decisions import Action, Decision
 from triage_cl.domain.promotion import Verdict
+from triage_cl.domain.versions import CHAMPION, AliasMoved, Judgement
 from triage_cl.statistics.estimators import Interval, coverage_curve
 from triage_cl.usecases.backtest import Judgment, Options, Outcome
 from triage_cl.usecases.backtest_report import (
@@ -27,7 +28,8 @@ from triage_cl.usecases.backtest_summary import estimate
 #: About how many periods the stream is cut into.
 PERIODS = 26
 
-TURNS = {Verdict.PROMOTE: Turn.BECAME_CHAMPION, Verdict.KEEP: Turn.KEPT, Verdict.RETIRE: Turn.RETIRED}
+#: What a judgement that moves no champion means; a promotion is told by the alias that moves.
+TURNS: Mapping[str, Turn] = {Verdict.KEEP: Turn.KEPT, Verdict.RETIRE: Turn.RETIRED}
 
 
 def report_of(archive: str, outcome: Outcome, options: Options, result: Mapping[str, Any]) -> BacktestReport:
@@ -50,7 +52,7 @@ def report_of(archive: str, outcome: Outcome, options: Options, result: Mapping[
         drift=tuple(DriftRow(at, found.verdict, found.reasons) for at, found in outcome.verdicts),
         champions=tuple(_turns(outcome)),
         baselines=tuple(Baseline(name, Halves(**scores)) for name, scores in result["baselines"].items()),
-        duels=tuple(_duels(outcome.judgements, 1 / options.rule.alpha)),
+        duels=tuple(_duels(outcome.judgements)),
     )
 
 
@@ -126,18 +128,22 @@ def _departments(outcome: Outcome, labelled: Sequence[tuple[Decision, str]]) -> 
 
 
 def _turns(outcome: Outcome) -> Iterator[ChampionRow]:
-    for judgment in outcome.judgements:
-        verdict = judgment.judged.decision.verdict
-        yield ChampionRow(
-            judgment.at, judgment.judged.challenger.version, TURNS[verdict], judgment.judged.decision.reasons
-        )
+    for recorded in outcome.history:
+        match recorded.fact:
+            case AliasMoved(alias=alias, version=str(version), reasons=reasons) if alias == CHAMPION:
+                yield ChampionRow(recorded.at, version, Turn.BECAME_CHAMPION, reasons)
+            case AliasMoved(alias=alias, version=str(version), reasons=reasons):
+                yield ChampionRow(recorded.at, version, Turn.REGISTERED, reasons)
+            case Judgement(challenger=version, verdict=verdict, reasons=reasons) if verdict in TURNS:
+                yield ChampionRow(recorded.at, version, TURNS[verdict], reasons)
 
 
-def _duels(judgements: Sequence[Judgment], needed: float) -> Iterator[DuelRow]:
-    looks: dict[str, list[Look]] = {}
+def _duels(judgements: Sequence[Judgment]) -> Iterator[DuelRow]:
+    looks: dict[tuple[str, float], list[Look]] = {}
     for judgment in judgements:
         judged, evidence = judgment.judged, judgment.judged.evidence
         look = Look(evidence.mails, evidence.gain_low, evidence.gain, evidence.gain_high, evidence.e_value)
-        looks.setdefault(f"{judged.challenger.entrant} against {judged.champion.entrant}", []).append(look)
-    for name, seen in looks.items():
+        name = f"{judged.challenger.entrant} against {judged.champion.entrant}"
+        looks.setdefault((name, 1 / judged.rule.alpha), []).append(look)
+    for (name, needed), seen in looks.items():
         yield DuelRow(name, tuple(seen), needed)

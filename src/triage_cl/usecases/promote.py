@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from triage_cl.domain.errors import BadInput
 from triage_cl.domain.promotion import Evidence, PromotionDecision, PromotionRule, Verdict, decide_promotion
+from triage_cl.domain.review import ReviewPolicy
 from triage_cl.domain.versions import CHALLENGER, CHAMPION, AliasMoved, Judgement, ModelVersion
 from triage_cl.statistics.sequences import BettingTest, ConfidenceSequence
 from triage_cl.usecases.ledger import Dispute, Ledger
@@ -22,10 +23,11 @@ DEFAULT_WINDOW = timedelta(days=5)
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A look at the duel between two versions."""
+    """A look at the duel between two versions, under the rule for this challenger."""
 
     champion: ModelVersion
     challenger: ModelVersion
+    rule: PromotionRule
     evidence: Evidence
     decision: PromotionDecision
 
@@ -47,27 +49,38 @@ def look(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = 
     disputes = ledger.disputes(champion.entrant, challenger.entrant)
     agreements = ledger.agreements(champion.entrant, challenger.entrant)
     strict = rule.for_challenger(standing.number_of(challenger.entrant))
-    evidence = weigh(disputes, agreements, at - window, level=1 - strict.alpha)
-    return Judged(champion, challenger, evidence, decide_promotion(evidence, strict))
+    evidence = weigh(disputes, agreements, at - window, least_probability(ledger), level=1 - strict.alpha)
+    return Judged(champion, challenger, strict, evidence, decide_promotion(evidence, strict))
+
+
+def least_probability(ledger: Ledger) -> float:
+    """Under no policy so far was a disputed mail reviewed with a lower probability than this."""
+    policies = [r.fact for r in ledger.facts(kinds=[ReviewPolicy.kind]) if isinstance(r.fact, ReviewPolicy)]
+    return min((policy.disputed_floor for policy in policies), default=1.0)
 
 
 def weigh(
-    disputes: Sequence[Dispute], agreements: Mapping[date, int], waits_since: datetime, level: float = 0.95
+    disputes: Sequence[Dispute],
+    agreements: Mapping[date, int],
+    waits_since: datetime,
+    least: float,
+    level: float = 0.95,
 ) -> Evidence:
     """The evidence in decision order, up to the first drawn dispute that may still be answered.
 
-    Drawn disputes older than `waits_since` without an answer are non-response and weigh nothing.
+    Drawn disputes older than `waits_since` without an answer are non-response and weigh nothing. `least` bounds the
+    review probability of disputed mail from below; it must not depend on what the duel saw, or the bets lose their
+    guarantee.
     """
     settled = settle(disputes, waits_since)
     until = settled[-1].decision.decided_at.date() if len(settled) < len(disputes) and settled else date.max
     agreed = sum(mails for day, mails in agreements.items() if day <= until) if settled or not disputes else 0
-    least = min((dispute.decision.review_probability for dispute in settled), default=1.0)
     betting, sequence = BettingTest(), ConfidenceSequence(bound=1.0, level=level)
     sequence.update_zeros(agreed)
     answered = 0
     for dispute in settled:
         gain = gain_of(dispute)
-        weight = least / dispute.decision.review_probability
+        weight = min(1.0, least / dispute.decision.review_probability)
         if gain is not None:
             answered += 1
             betting.update(gain, weight)

@@ -85,6 +85,12 @@ class Desk:
             believed.append(totals)
         return believed
 
+    def conclusions(self, emails: Sequence[Email]) -> list[Conclusion]:
+        """What the champion concludes about mails today; nothing is stored."""
+        key = self.keys.subkey("features")
+        features = [describe_email(key, email) for email in emails]
+        return [conclude(believed) for believed in self.probabilities(self.champion.entrant, features)]
+
     def decide(self, emails: Sequence[Email], at: Callable[[Email], datetime]) -> list[Admission]:
         """A decision for each mail, not stored yet."""
         key = self.keys.subkey("features")

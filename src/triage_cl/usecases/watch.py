@@ -7,11 +7,18 @@ from pathlib import Path
 
 from triage_cl.domain.drift import DriftVerdict, Measure, decide_drift
 from triage_cl.usecases.ledger import Answered, Ledger
+from triage_cl.usecases.triage import Desk
 
 Row = Mapping[str, object]
 
 #: Writes a report of how `current` differs from `reference` and returns the numbers.
 Comparison = Callable[[Sequence[Row], Sequence[Row], datetime, Path], Sequence[Measure]]
+
+
+#: How many mails of a window are compared at most.
+MOST_ROWS = 5_000
+#: What stands where nothing was concluded.
+NO_DEPARTMENT = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +29,20 @@ class Windows:
     reference: timedelta = timedelta(days=28)
 
 
-def watch(ledger: Ledger, compare: Comparison, windows: Windows, reports: Path, at: datetime) -> DriftVerdict:
-    """The verdict over the window that ends at `at`, recorded in the ledger, its report written to `reports`."""
+def watch(
+    ledger: Ledger, desk: Desk, compare: Comparison, windows: Windows, reports: Path, at: datetime
+) -> DriftVerdict:
+    """The verdict over the window that ends at `at`, recorded in the ledger, its report written to `reports`.
+
+    Both windows' departments are those that today's champion concludes: what differs then is the mail, not what was
+    learned in between.
+    """
+    desk.refresh()
     between = at - windows.current
     since = between - windows.reference
     report = reports / f"drift-{at:%Y-%m-%dT%H%M}.html"
-    measures = compare(rows_between(ledger, since, between), rows_between(ledger, between, at), at, report)
+    reference, current = rows_between(ledger, desk, since, between), rows_between(ledger, desk, between, at)
+    measures = compare(reference, current, at, report)
     verdict, reasons = decide_drift(measures)
     found = DriftVerdict(
         verdict=verdict,
@@ -41,16 +56,22 @@ def watch(ledger: Ledger, compare: Comparison, windows: Windows, reports: Path, 
     return found
 
 
-def rows_between(ledger: Ledger, since: datetime, until: datetime) -> list[Row]:
-    """One row a decision made in the window: numbers and ids, no text."""
-    return [_row(answered) for answered in ledger.decisions(since, until)]
+def rows_between(ledger: Ledger, desk: Desk, since: datetime, until: datetime) -> list[Row]:
+    """One row a decision made in the window, evenly thinned to at most `MOST_ROWS`: numbers and ids, no text."""
+    found = list(ledger.decisions(since, until))
+    found = found[:: max(1, -(-len(found) // MOST_ROWS))]
+    emails = ledger.emails([answered.decision.email_id for answered in found])
+    kept = list(emails.values())
+    today = {email.id: told.department for email, told in zip(kept, desk.conclusions(kept), strict=True)}
+    return [_row(answered, today.get(answered.decision.email_id)) for answered in found]
 
 
-def _row(answered: Answered) -> Row:
+def _row(answered: Answered, concluded_today: str | None) -> Row:
     decision, answer = answered.decision, answered.answer
     return {
-        "department": decision.department or "none",
-        "confidence": decision.confidence,
+        "department": concluded_today or decision.department or NO_DEPARTMENT,
+        "decided": decision.department or NO_DEPARTMENT,
+        "confidence": decision.confidence if decision.department is not None else None,
         "length": answered.length,
         "hour": decision.decided_at.hour,
         "weekday": decision.decided_at.weekday(),

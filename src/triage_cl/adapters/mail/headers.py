@@ -102,7 +102,7 @@ def sane_time(moment: datetime) -> datetime | None:
 
 def ids_in(value: bytes) -> list[str]:
     """The message ids in a Message-ID, References or In-Reply-To header, in order, without their brackets."""
-    return [found.decode("latin-1") for found in _MESSAGE_ID.findall(value[:MAX_HEADER_VALUE_BYTES])]
+    return [clean(found.decode("latin-1")) for found in _MESSAGE_ID.findall(value[:MAX_HEADER_VALUE_BYTES])]
 
 
 def _decoded_words(words: str) -> str:

@@ -19,15 +19,16 @@ _INLINE = re.compile(
 )
 _DESCRIPTION = re.compile(r"\salt=[\"']?([^\"'<>]{1,500})", re.IGNORECASE)
 _LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{8,}+;?")
-_AROUND_LINE_END = re.compile(r"[ \t\xa0]*\n[ \t\xa0\n]*")
-_BLANKS = re.compile(r"[ \t\n]+")
+_WHITE_SPACE = re.compile(r"[ \t\n]+")
+_BLANKS = re.compile(r"[ \t\xa0]+")
+_LINE_ENDS = re.compile(r" ?\n[ \n]*")
 
 
 def text_from_html(source: str) -> str:
     """The visible text: one line a block, cells apart by a blank; scripts, styles and comments left out."""
-    text = _MARKUP.sub(_instead_of, _BLANKS.sub(" ", source))
+    text = _MARKUP.sub(_instead_of, _WHITE_SPACE.sub(" ", source))
     text = html.unescape(_LONG_REFERENCE.sub("\ufffd", text))
-    return _AROUND_LINE_END.sub("\n", text).strip()
+    return _LINE_ENDS.sub("\n", _BLANKS.sub(" ", text)).strip()
 
 
 def _instead_of(markup: re.Match[str]) -> str:

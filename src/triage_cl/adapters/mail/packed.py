@@ -6,6 +6,7 @@ into memory.
 
 import io
 import re
+import struct
 import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -26,7 +27,7 @@ class DamagedPackage(ValueError):
 
 
 class _Window(io.RawIOBase):
-    """The next `size` bytes of a stream, as a stream."""
+    """The next `size` bytes of a stream, or what there is of them, as a stream."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
         self._stream = stream
@@ -36,18 +37,16 @@ class _Window(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]
-        wanted = min(len(buffer), self._left)
-        data = self._stream.read(wanted)
-        if len(data) < wanted:
-            raise DamagedPackage("truncated tar")
-        buffer[:wanted] = data
-        self._left -= wanted
-        return wanted
+        data = self._stream.read(min(len(buffer), self._left))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        return len(data)
 
     def skip(self) -> None:
-        """Move the stream to the end of the window."""
+        """Move the stream to the end of the window; raises DamagedPackage if it ends before."""
         while self._left:
-            self.readinto(bytearray(min(self._left, 2**20)))
+            if not self.readinto(bytearray(min(self._left, 2**20))):
+                raise DamagedPackage("truncated tar")
 
 
 def tar_members(stream: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
@@ -73,11 +72,11 @@ def tar_members(stream: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
 def zip_members(stream: BinaryIO) -> Iterator[tuple[str, BinaryIO | str]]:
     """Name and content of each file in a zip file, or the reason why it has none to give.
 
-    Raises zipfile.BadZipFile when the directory is damaged, DamagedPackage when members overlap, as they do in
-    files made to explode.
+    Raises DamagedPackage when the directory is damaged, or when members overlap, as they do in files made to
+    explode.
     """
-    with zipfile.ZipFile(stream) as packed:
-        members = [member for member in packed.infolist() if not member.is_dir()]
+    with _opened_zip(stream) as packed:
+        members = [member for member in packed.infolist() if not member.filename.endswith("/")]
         if sum(member.compress_size for member in members) > stream.seek(0, io.SEEK_END):
             raise DamagedPackage("members overlap")
         for member in members:
@@ -92,6 +91,13 @@ def zip_members(stream: BinaryIO) -> Iterator[tuple[str, BinaryIO | str]]:
                 continue
             with content:
                 yield name, content  # type: ignore[misc]
+
+
+def _opened_zip(stream: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(stream)
+    except (zipfile.BadZipFile, ValueError, struct.error) as error:
+        raise DamagedPackage("no directory that can be read") from error
 
 
 def _refused(member: zipfile.ZipInfo) -> str:

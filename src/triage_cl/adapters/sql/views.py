@@ -45,8 +45,8 @@ _COLUMNS = {
         "position whole, at time, change text, department text, name text, merged_into text, split_into text"
     ),
     "triage_model_versions": (
-        "position whole, at time, version text, recipe text, start whole, entry whole, through whole, as_of whole, lessons whole, "
-        "fingerprint text, reasons text"
+        "position whole, at time, version text, recipe text, start whole, entry whole, through whole, as_of whole, "
+        "lessons whole, fingerprint text, reasons text"
     ),
     "triage_promotions": (
         "position whole, at time, alias text, version text, previous text, reasons text, decided_by text"

@@ -48,8 +48,8 @@ VIEWS = {
         FROM facts WHERE kind LIKE 'department-%'""",
     "triage_model_versions": """
         SELECT position, at, subject AS version, {text facts.recipe} AS recipe, {whole facts.start} AS start,
-            {whole facts.entry} AS entry, {whole facts.through} AS through, {whole facts.as_of} AS as_of, {whole facts.lessons} AS lessons,
-            {text facts.fingerprint} AS fingerprint, {text facts.reasons} AS reasons
+            {whole facts.entry} AS entry, {whole facts.through} AS through, {whole facts.as_of} AS as_of,
+            {whole facts.lessons} AS lessons, {text facts.fingerprint} AS fingerprint, {text facts.reasons} AS reasons
         FROM facts WHERE kind = 'model-version'""",
     "triage_promotions": """
         SELECT position, at, subject AS alias, {text facts.version} AS version, {text facts.previous} AS previous,
