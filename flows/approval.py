@@ -3,6 +3,8 @@
 A module of its own, so that the class has one identity however Prefect loads the flows.
 """
 
+import re
+
 from prefect.client.schemas.objects import StateType
 from prefect.input import RunInput
 from pydantic import Field
@@ -18,7 +20,12 @@ class Approval(RunInput):
     note: str = Field("", description="Why, for the record.")
 
 
-def is_asked_already(flow_name: str, question: str) -> bool:
-    """Whether a suspended run of that flow waits for the answer to the same question."""
+def key_of(question: str) -> str:
+    """The question as Prefect can keep it: lowercase letters, digits and dashes."""
+    return re.sub("[^a-z0-9]+", "-", question.lower())
+
+
+def is_asked_already(flow_name: str, key: str) -> bool:
+    """Whether a suspended run of that flow waits for the answer to the question with that key."""
     waiting = [run.state for run in runs_of(flow_name, [StateType.PAUSED])]
-    return any(state is not None and state.state_details.pause_key == question for state in waiting)
+    return any(state is not None and state.state_details.pause_key == key for state in waiting)

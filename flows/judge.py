@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.flow_runs import suspend_flow_run
 
-from flows.approval import Approval, is_asked_already
+from flows.approval import Approval, is_asked_already, key_of
 from triage_cl.bootstrap import App, bootstrap, utcnow
 from triage_cl.usecases.approval import conclude_with_consent, needs_approval, question_of
 from triage_cl.usecases.promote import Judged, conclude_duel, judge
@@ -34,10 +34,10 @@ def _conclude(app: App, judged: Judged, at: datetime) -> str:
     if not needs_approval(judged, app.settings.approval):
         conclude_duel(app.ledger, app.registry, judged, "triage", at)
         return judged.decision.verdict
-    question = question_of(judged)
-    if is_asked_already(judge_challenger.name, question):
+    key = key_of(question_of(judged))
+    if is_asked_already(judge_challenger.name, key):
         return "waiting for approval"
-    answer = suspend_flow_run(Approval.with_initial_data(_in_words(judged)), key=question)
+    answer = suspend_flow_run(Approval.with_initial_data(_in_words(judged)), key=key)
     return conclude_with_consent(app.ledger, app.registry, judged, answer.approved, answer.approver, answer.note, at)
 
 

@@ -54,7 +54,9 @@ changes = st.one_of(
     st.builds(DepartmentAdded, id=ids, name=st.text(max_size=5)),
     st.builds(DepartmentRenamed, id=ids, name=st.text(max_size=5)),
     st.builds(DepartmentMerged, id=ids, into=ids).filter(lambda change: change.id != change.into),
-    st.builds(DepartmentSplit, id=ids, parts=st.lists(ids, max_size=2).map(tuple)),
+    st.builds(DepartmentSplit, id=ids, parts=st.lists(ids, max_size=2).map(tuple)).filter(
+        lambda change: change.id not in change.parts
+    ),
     st.builds(DepartmentRetired, id=ids),
 )
 

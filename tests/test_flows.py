@@ -29,7 +29,6 @@ from flows.runs import runs_of
 from tests.builders import NOON, NOW, a_correction, an_admission
 from triage_cl.adapters.processes import free_port, prefect_environment, start, start_prefect_server, stop, wait_healthy
 from triage_cl.bootstrap import App, bootstrap
-from triage_cl.domain.corrections import Source
 from triage_cl.domain.decisions import ShadowDecision
 from triage_cl.domain.departments import DepartmentAdded
 from triage_cl.domain.drift import DriftVerdict
@@ -141,15 +140,15 @@ def plant(app: App, name: str, mails: int, department: str, at: datetime, **deci
 def plant_victory(app: App) -> tuple[str, str]:
     """A duel that the challenger wins again and again; the versions of champion and challenger."""
     if standing_at(app.ledger).challenger is None:
-        retrain(app.ledger, app.registry, "tfidf-logistic", app.features_key, ["a test"], NOON)
+        retrain(app.ledger, app.registry, app.settings.challenger, app.features_key, ["a test"], NOON)
     standing = standing_at(app.ledger)
     champion, challenger = standing.champion, standing.challenger
     assert champion is not None
     assert challenger is not None
-    told = [ShadowDecision("", challenger.entrant, "sales", 0.9)]
+    entrant = challenger.entrant
 
     def disagrees(id: str) -> tuple[ShadowDecision, ...]:
-        return tuple(ShadowDecision(id, shadow.challenger, shadow.department, shadow.confidence) for shadow in told)
+        return (ShadowDecision(id, entrant, "sales", 0.9),)
 
     ids = plant(app, f"dispute-{uuid4()}", 300, "billing", NOON, disputed=True, disagreements=disagrees)
     app.ledger.append([a_correction(id, "sales") for id in ids], NOON)
@@ -323,7 +322,7 @@ def test_a_run_whose_process_is_gone_is_ended_and_holds_nothing(stage: Stage) ->
 def test_no_text_of_any_mail_is_in_what_prefect_keeps(stage: Stage) -> None:
     shown = artifacts()
     assert {"drift", "retraining", "judgement"} <= shown.keys()
-    assert "tfidf-logistic" in shown["retraining"]
+    assert load_settings().challenger in shown["retraining"]
     kept = [path for path in (stage.home / "prefect").rglob("*") if path.is_file()]
     kept += list((stage.home / "logs").iterdir())
     assert any(path.name == "prefect.db" for path in kept)
@@ -334,4 +333,3 @@ def test_no_text_of_any_mail_is_in_what_prefect_keeps(stage: Stage) -> None:
 def test_an_approval_names_who_decided() -> None:
     with pytest.raises(ValueError, match="approver"):
         Approval(approved=True, approver="")
-    assert Source.REVIEW  # the answers planted above measure

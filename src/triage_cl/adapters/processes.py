@@ -15,8 +15,10 @@ from pathlib import Path
 from triage_cl.adapters import keeper
 from triage_cl.domain.errors import OrchestratorUnavailable
 
-#: Seconds between two looks for runs that are due, and between two looks whether a server answers.
+#: Seconds between two looks for runs that are due, between two tries of a run that has to wait for another one, and
+#: between two looks whether a server answers.
 POLL_SECONDS = 1
+WAIT_SECONDS = 5
 LOOK_SECONDS = 0.1
 
 
@@ -33,6 +35,7 @@ def prefect_environment(home: Path, api_url: str) -> dict[str, str]:
         "PREFECT_HOME": str(home.resolve() / "prefect"),
         "PREFECT_API_URL": api_url,
         "PREFECT_RUNNER_POLL_FREQUENCY": str(POLL_SECONDS),
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": str(WAIT_SECONDS),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -16,7 +16,6 @@ from triage_cl.adapters.sql.schema import (
     decisions,
     emails,
     facts,
-    month_of,
     payloads,
     quarantine,
     review_tasks,
@@ -72,12 +71,13 @@ class Ledger:
         """Store decided mails; the ids of the new ones, or None if a fact newer than `decided_under` governs."""
         if not admissions:
             return []
-        self._ensure_partitions({month_of(admission.decision.decided_at) for admission in admissions})
+        group = [mail_rows.rows_of(admission) for admission in admissions]
+        self._ensure_partitions({rows.email["month"] for rows in group})
         with writing(self.engine) as connection:
             position, governed_at = mail_rows.governed_at(connection)
             if governed_at > decided_under:
                 return None
-            return mail_rows.admit(connection, admissions, position)
+            return mail_rows.admit(connection, group, position)
 
     def _ensure_partitions(self, months: set[int]) -> None:
         if self.engine.dialect.name == "postgresql" and not months <= self._months:

@@ -4,8 +4,8 @@ import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import date, datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +24,7 @@ from triage_cl.adapters.sql.schema import (
     quarantine,
     shadow_decisions,
 )
-from triage_cl.domain.decisions import Action, Decision
+from triage_cl.domain.decisions import Action, Decision, ShadowDecision
 from triage_cl.domain.emails import Email, Unreadable
 from triage_cl.domain.facts import GOVERNING
 from triage_cl.domain.versions import entrant_in
@@ -51,32 +51,63 @@ def governed_at(connection: sa.Connection) -> tuple[int, int]:
     return position, connection.execute(last).scalar() or 0
 
 
-def admit(connection: sa.Connection, admissions: Sequence[Admission], position: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An admission as rows, made before the transaction that stores them; their position is still missing."""
+
+    admission: Admission
+    email: dict[str, Any]
+    payload: dict[str, Any]
+    decision: dict[str, Any]
+    shadows: list[dict[str, Any]]
+
+
+def rows_of(admission: Admission) -> Rows:
+    """The admission's rows, with a fresh salt."""
+    email, decision, salt = admission.email, admission.decision, secrets.token_hex(16)
+    month = month_of(decision.decided_at)
+    shadows = [_fields(shadow) for shadow in admission.disagreements]
+    more = {"action": decision.action.value, "drawn": decision.drawn, "month": month}
+    return Rows(
+        admission,
+        email=_email_row(email, salt, month),
+        payload=_payload_row(email, salt, month),
+        decision=_fields(decision) | more,
+        shadows=shadows,
+    )
+
+
+def admit(connection: sa.Connection, group: Sequence[Rows], position: int) -> list[str]:
     """The ids of the mails that are new; each stored with its payload, decision and shadow decisions."""
-    by_id = {admission.email.id: admission for admission in admissions}
-    salts = {id: secrets.token_hex(16) for id in by_id}
-    rows = [_email_row(by_id[id].email, by_id[id].decision, salts[id], position) for id in sorted(by_id)]
-    inserted = set(connection.scalars(insert_new(connection, emails).returning(emails.c.id), rows))
-    new = [admission for id, admission in by_id.items() if id in inserted]
+    by_id = {rows.email["id"]: rows for rows in group}
+    for rows in group:
+        rows.email["position"] = rows.decision["position"] = position
+    # In one order everywhere: two groups that share mails wait for each other, never both at once.
+    wanted = [by_id[id].email for id in sorted(by_id)]
+    inserted = set(connection.scalars(insert_new(connection, emails).returning(emails.c.id), wanted))
+    new = [rows for id, rows in by_id.items() if id in inserted]
     if not new:
         return []
-    connection.execute(sa.insert(payloads), [_payload_row(a.email, a.decision, salts[a.email.id]) for a in new])
-    connection.execute(sa.insert(decisions), [_decision_row(a.decision, position) for a in new])
-    shadows = [asdict(shadow) for a in new for shadow in a.disagreements]
+    connection.execute(sa.insert(payloads), [rows.payload for rows in new])
+    connection.execute(sa.insert(decisions), [rows.decision for rows in new])
+    shadows = [shadow for rows in new for shadow in rows.shadows]
     if shadows:
         connection.execute(sa.insert(shadow_decisions), shadows)
-    _count_agreements(connection, new)
-    return [admission.email.id for admission in new]
+    _count_agreements(connection, [rows.admission for rows in new])
+    return [rows.email["id"] for rows in new]
 
 
-def _email_row(email: Email, decision: Decision, salt: str, position: int) -> dict[str, Any]:
+def _fields(value: Decision | ShadowDecision) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _email_row(email: Email, salt: str, month: int) -> dict[str, Any]:
     return {
         "id": email.id,
         "digest": digest_of(email, salt),
         "received_at": email.received_at,
         "length": email.length,
-        "month": month_of(decision.decided_at),
-        "position": position,
+        "month": month,
     }
 
 
@@ -85,10 +116,10 @@ def digest_of(email: Email, salt: str) -> str:
     return hashlib.sha256("\0".join((salt, email.sender, email.subject, email.body)).encode()).hexdigest()
 
 
-def _payload_row(email: Email, decision: Decision, salt: str) -> dict[str, Any]:
+def _payload_row(email: Email, salt: str, month: int) -> dict[str, Any]:
     return {
         "email_id": email.id,
-        "month": month_of(decision.decided_at),
+        "month": month,
         "salt": salt,
         "sender": email.sender,
         "subject": email.subject,
@@ -99,19 +130,12 @@ def _payload_row(email: Email, decision: Decision, salt: str) -> dict[str, Any]:
     }
 
 
-def _decision_row(decision: Decision, position: int) -> dict[str, Any]:
-    return asdict(decision) | {
-        "action": decision.action.value,
-        "drawn": decision.drawn,
-        "month": month_of(decision.decided_at),
-        "position": position,
-    }
-
-
 def _count_agreements(connection: sa.Connection, new: Sequence[Admission]) -> None:
     counts: Counter[tuple[str, str, date]] = Counter()
     for decision, agreeing in ((admission.decision, admission.agreeing) for admission in new):
-        counts.update((entrant_in(decision.version), other, decision.decided_at.date()) for other in agreeing)
+        counts.update(
+            (entrant_in(decision.version), other, decision.decided_at.astimezone(UTC).date()) for other in agreeing
+        )
     for (champion, challenger, day), mails in sorted(counts.items()):
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         row = dialect.insert(agreements).values(champion=champion, challenger=challenger, day=day, mails=mails)

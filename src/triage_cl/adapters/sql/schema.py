@@ -156,5 +156,6 @@ PARTITIONED = (payloads, decisions)
 
 
 def month_of(at: datetime) -> int:
-    """The partition of a time, such as 202507."""
+    """The partition of a time, such as 202507, by its month in UTC."""
+    at = at.astimezone(UTC)
     return at.year * 100 + at.month
