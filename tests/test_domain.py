@@ -1,24 +1,12 @@
-"""The domain's laws: departments, answers, review, decisions, promotion, and facts as plain data."""
+"""The domain's laws: departments, answers, decisions, promotion."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta, timezone
-from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import (
-    NOON,
-    a_correction,
-    a_decision,
-    a_version,
-    after,
-    an_alias_move,
-    one_of_each_kind,
-)
+from tests.builders import a_correction, a_decision, a_version, an_alias_move, an_email
 from triage_cl.domain.corrections import Correction, Lesson, Source, effective_lessons
 from triage_cl.domain.decisions import NOTHING, Action, Bars, Conclusion, conclude, decide_action
 from triage_cl.domain.departments import (
@@ -32,19 +20,9 @@ from triage_cl.domain.departments import (
     department_id,
     fold_taxonomy,
 )
-from triage_cl.domain.errors import BadInput, TriageError, UnknownDepartment
-from triage_cl.domain.facts import GOVERNING, KINDS, Fact, from_body, identity_of, subject_of, to_body
+from triage_cl.domain.errors import BadInput, UnknownDepartment
 from triage_cl.domain.promotion import Evidence, PromotionRule, Verdict, decide_promotion
-from triage_cl.domain.review import HORIZON, REFRESH, Budget, ReviewPolicy, doubt_of
-from triage_cl.domain.versions import (
-    CHALLENGER,
-    CHAMPION,
-    AliasMoved,
-    ModelVersion,
-    entrant_in,
-    fold_standing,
-    version_name,
-)
+from triage_cl.domain.versions import CHALLENGER, AliasMoved, ModelVersion, entrant_in, fold_standing, version_name
 
 # Departments
 
@@ -194,81 +172,6 @@ def test_a_mail_is_drawn_below_its_probability_and_the_certain_come_first() -> N
     assert a_decision(draw=0.3, review_probability=1.0).priority < a_decision(draw=0.1, review_probability=0.2).priority
 
 
-# Review
-
-policies = st.builds(ReviewPolicy, share=st.floats(0.001, 1), per_day=st.none() | st.integers(1, 10_000))
-
-
-@given(policies, st.floats(0, 1), st.booleans(), st.floats(0.001, 1), st.floats(0, 64))
-def test_every_mail_may_be_reviewed(
-    policy: ReviewPolicy, doubt: float, disputed: bool, share: float, slope: float
-) -> None:
-    probability = policy.probability(doubt, disputed, share, slope)
-    assert policy.floor(share) <= probability <= 1
-    assert probability > 0
-    assert probability <= policy.probability(1.0, True, share, slope)
-    if disputed:
-        assert probability >= policy.disputed_floor
-
-
-@pytest.mark.parametrize(
-    ("given_values", "match"),
-    [({"share": 0}, "share"), ({"share": 1.1}, "share"), ({"share": -1}, "share"), ({"per_day": 0}, "per day")],
-)
-def test_a_policy_that_reviews_nothing_or_too_much_is_refused(given_values: Mapping[str, float], match: str) -> None:
-    with pytest.raises(ValueError, match=match):
-        ReviewPolicy(**given_values)  # type: ignore[arg-type]
-
-
-def test_doubt_is_whole_for_an_abstention_and_falls_with_the_lead() -> None:
-    assert doubt_of(Conclusion("a", 0.2, 0.1), Action.ASK) == 1
-    assert doubt_of(Conclusion("a", 0.9, 0.75), Action.AUTO) == 0.25
-
-
-def _spent(budget: Budget, mails: int, a_day: int = 1_000, doubt: float = 0.5) -> float:
-    """How many mails of a steady stream the budget expects to have reviewed."""
-    expected = owed = 0.0
-    for number in range(mails):
-        at = NOON + timedelta(days=number / a_day)
-        probability = budget.probability(doubt, False, at)
-        expected += probability
-        owed += probability
-        drawn = owed >= 1
-        owed -= drawn
-        budget.record(doubt, False, drawn, at)
-    return expected
-
-
-@pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 1.0])
-def test_the_budget_keeps_to_its_share(share: float) -> None:
-    assert _spent(Budget(ReviewPolicy(share=share)), 5_000) == pytest.approx(5_000 * share, rel=0.05)
-
-
-def test_the_budget_keeps_to_so_many_a_day() -> None:
-    budget = Budget(ReviewPolicy(per_day=50))
-    first_days = _spent(budget, 5_000)
-    assert first_days == pytest.approx(50 * 5, rel=0.35)
-    assert budget.probability(0.5, False, after(days=5)) < 0.1
-
-
-def test_a_budget_that_spent_too_much_asks_for_less() -> None:
-    policy = ReviewPolicy(share=0.1)
-    thrifty, lavish = Budget(policy, seen=1_000, drawn=100), Budget(policy, seen=1_000, drawn=130)
-    for budget in (thrifty, lavish):
-        budget.recent.extend([(0.5, False)] * HORIZON)
-    assert lavish.probability(0.5, False, NOON) < thrifty.probability(0.5, False, NOON)
-
-
-@given(st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.booleans()), max_size=3 * REFRESH))
-def test_a_probability_follows_from_earlier_mail_alone(mails: list[tuple[float, bool, bool]]) -> None:
-    told = [Budget(ReviewPolicy()), Budget(ReviewPolicy())]
-    for doubt, disputed, drawn in mails:
-        first, second = (budget.probability(doubt, disputed, NOON) for budget in told)
-        assert first == second
-        for budget in told:
-            budget.record(doubt, disputed, drawn, NOON)
-
-
 # Promotion
 
 
@@ -330,78 +233,5 @@ def test_the_entrant_is_found_in_a_version_s_name(entrant: str, through: int, as
     assert entrant_in(version_name(entrant, through, as_of)) == entrant
 
 
-# Facts as plain data
-
-moments = st.datetimes(timezones=st.just(UTC) | st.just(timezone(timedelta(hours=-5, minutes=30))))
-values = {
-    str: st.text(),
-    int: st.integers(-(2**53), 2**53),
-    float: st.floats(allow_nan=False, allow_infinity=False),
-    datetime: moments.filter(lambda at: 1 < at.year < 9999),
-}
-
-
-def _values(kind: object) -> st.SearchStrategy[object]:
-    """Values of a field's type."""
-    if isinstance(kind, type) and kind in values:
-        return values[kind]
-    inner = get_args(kind)
-    if getattr(kind, "__origin__", None) is tuple and Ellipsis in inner:
-        return st.lists(_values(inner[0]), max_size=3).map(tuple)
-    if getattr(kind, "__origin__", None) is tuple:
-        return st.tuples(*(_values(part) for part in inner))
-    if isinstance(kind, type(str | None)):
-        return st.one_of(*(_values(part) for part in inner))
-    return st.from_type(kind)  # type: ignore[arg-type]
-
-
-def _facts(kind: type[Fact]) -> st.SearchStrategy[Fact]:
-    if kind is ReviewPolicy:
-        return policies
-    hints = get_type_hints(kind)
-    return st.builds(kind, **{field.name: _values(hints[field.name]) for field in fields(kind)})
-
-
-@given(st.one_of(*(_facts(kind) for kind in KINDS.values())))
-def test_a_fact_written_as_json_is_read_back_as_itself(fact: Fact) -> None:
-    body = json.loads(json.dumps(to_body(fact), allow_nan=False))
-    read = from_body(fact.kind, body)
-    assert read == fact
-    assert to_body(read) == to_body(fact)
-    assert (subject_of(read), identity_of(read)) == (subject_of(fact), identity_of(fact))
-
-
-def test_every_kind_has_its_own_name_and_something_that_it_is_about() -> None:
-    told = one_of_each_kind()
-    assert {fact.kind for fact in told} == set(KINDS)
-    assert len(KINDS) == len(get_args(Fact))
-    assert all(subject_of(fact) for fact in told)
-
-
-def test_times_are_read_back_in_utc() -> None:
-    there = timezone(timedelta(hours=9))
-    fact = a_correction(answered_at=NOON.astimezone(there))
-    read = from_body(fact.kind, to_body(fact))
-    assert isinstance(read, Correction)
-    assert (read.answered_at, read.answered_at.tzinfo) == (NOON, UTC)
-
-
-def test_answers_govern_no_decision_and_changes_of_departments_do() -> None:
-    assert Correction.kind not in GOVERNING
-    assert {change.kind for change in get_args(DepartmentChange)} <= set(GOVERNING)
-    assert {ReviewPolicy.kind, AliasMoved.kind} <= set(GOVERNING)
-    assert CHAMPION != CHALLENGER
-
-
-# Errors
-
-
-def _leaves(error: type[TriageError]) -> list[type[TriageError]]:
-    found = [leaf for child in error.__subclasses__() for leaf in _leaves(child)]
-    return found or [error]
-
-
-@pytest.mark.parametrize("error", _leaves(TriageError), ids=lambda error: error.__name__)
-def test_an_error_says_what_went_wrong_and_to_what(error: type[TriageError]) -> None:
-    assert str(error()).endswith(".")
-    assert str(error("It was this.")) == f"{error()} It was this."
+def test_an_email_counts_its_characters() -> None:
+    assert an_email(subject="äb", body="c").length == 3
