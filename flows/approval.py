@@ -17,7 +17,7 @@ class Approval(RunInput):
 
     approved: bool = Field(description="Whether the challenger becomes champion; otherwise it is retired.")
     approver: str = Field(min_length=1, description="Who decides, for the record.")
-    note: str = Field("", description="Why, for the record.")
+    note: str = Field(default="", description="Why, for the record.")
 
 
 def key_of(question: str) -> str:

@@ -92,7 +92,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 def _find_binaries() -> Path | None:
-    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -float(path.parent.name))
+    candidates = sorted(Path("/usr/lib/postgresql").glob("[1-9]*/bin"), key=lambda path: -float(path.parent.name))
     if shutil.which("pg_config"):
         told = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=True)
         candidates.insert(0, Path(told.stdout.strip()))

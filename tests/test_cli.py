@@ -262,6 +262,13 @@ def test_the_views_are_exported_as_parquet(tmp_path: Path, mailbox: Path) -> Non
     assert table.num_rows == counts["triage_decisions"] == 5
 
 
+def test_a_device_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "sink").symlink_to(os.devnull)
+    assert triage(tmp_path, "settings", "--json", "sink").returncode == 0
+    assert Path(os.devnull).is_char_device()
+    assert (tmp_path / "sink").is_symlink()
+
+
 def test_the_machine_is_measured(tmp_path: Path) -> None:
     measured = told(triage(tmp_path, "bench", "calibrate", "--json", "-"))
     assert measured["cpu_loops_per_second"] > 0

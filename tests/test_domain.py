@@ -158,7 +158,13 @@ def test_a_conclusion_is_the_likeliest_department_with_its_lead(believed: Mappin
     ],
 )
 def test_the_bars_settle_what_is_done(department: str | None, confidence: float, action: Action) -> None:
-    assert decide_action(Conclusion(department, confidence, 0.1), Bars()) is action
+    assert decide_action(Conclusion(department, confidence, 0.1), Bars(), lessons=200) is action
+
+
+def test_nothing_is_automatic_before_the_champion_was_taught_enough() -> None:
+    sure = Conclusion("a", 1.0, 1.0)
+    assert decide_action(sure, Bars(), lessons=199) is Action.SUGGEST
+    assert decide_action(sure, Bars(), lessons=200) is Action.AUTO
 
 
 def test_bars_that_do_not_rise_are_refused() -> None:

@@ -1,5 +1,6 @@
 """The ledger keeps what it is given, once and in order, on SQLite and on PostgreSQL alike."""
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
@@ -223,3 +224,17 @@ def test_what_cannot_be_read_is_counted_once(ledger: Ledger) -> None:
 def test_which_mail_was_corrected_before_a_position(ledger: Ledger) -> None:
     ledger.append([a_correction("mail-1"), a_correction("mail-2")], NOON)
     assert ledger.corrected_before(["mail-1", "mail-2", "mail-3"], position=1) == {"mail-1"}
+
+
+@pytest.mark.parametrize(("durable", "level"), [(True, 2), (False, 0)])
+def test_what_is_acknowledged_is_on_disk_unless_it_is_a_simulation(sqlite_url: str, durable: bool, level: int) -> None:
+    with closing(Ledger(sqlite_url, durable)) as ledger, ledger.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == level
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("durable", "level"), [(True, "on"), (False, "off")])
+def test_a_server_waits_for_its_disk_unless_it_is_a_simulation(postgresql_url: str, durable: bool, level: str) -> None:
+    with closing(Ledger(postgresql_url, durable)) as ledger, ledger.engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == level

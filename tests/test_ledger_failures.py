@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.builders import NOON, NOW, a_correction, after, an_admission
+from triage_cl.adapters.sql.engine import writing
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.schema import counter, facts
 from triage_cl.domain.errors import BadInput, LedgerNotMigrated, LedgerUnavailable, NoSpace
@@ -65,6 +66,13 @@ def test_a_full_disk_is_no_space_and_loses_nothing_acknowledged(sqlite_ledger: L
         ledger.admit([an_admission(f"mail-{number}") for number in range(200)], NOW)
     assert ledger.spending() == (0, 0, None)
     assert ledger.position() == 1
+
+
+@pytest.mark.integration
+def test_a_server_without_space_is_no_space(postgresql_ledger: Ledger) -> None:
+    raised = "DO $$ BEGIN RAISE EXCEPTION 'Datei konnte nicht erweitert werden' USING ERRCODE = 'disk_full'; END $$"
+    with pytest.raises(NoSpace, match="erweitert"), writing(postgresql_ledger.engine) as connection:
+        connection.exec_driver_sql(raised)
 
 
 def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:

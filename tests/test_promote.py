@@ -1,6 +1,6 @@
 """Duels: evidence in decision order, promotion, retirement, rollback, and who stays in shadow."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -16,7 +16,7 @@ from triage_cl.domain.promotion import PromotionRule, Verdict
 from triage_cl.domain.review import ReviewPolicy
 from triage_cl.domain.versions import CHALLENGER, CHAMPION, AliasMoved, Judgement
 from triage_cl.usecases.ledger import Admission, Dispute
-from triage_cl.usecases.promote import conclude_duel, judge, promote, roll_back, settle, weigh
+from triage_cl.usecases.promote import conclude_duel, judge, last_closed_day, promote, roll_back, settle, weigh
 from triage_cl.usecases.retrain import ensure_champion, mirror_aliases, retrain, standing_at
 
 KEY = b"k" * 32
@@ -176,24 +176,32 @@ def _fields(decision: object) -> dict[str, object]:
     return {name: getattr(decision, name) for name in decision.__slots__}  # type: ignore[attr-defined]
 
 
-def test_evidence_stops_before_the_first_dispute_that_may_still_be_answered() -> None:
-    disputes = [a_dispute(n, answered=n != 3, decided_at=after(days=n)) for n in range(8)]
-    waits_since = after(days=2)
-    assert [d.decision.email_id for d in settle(disputes, waits_since)] == ["m0", "m1", "m2"]
+def test_a_day_counts_once_its_answer_window_is_over() -> None:
+    disputes = [a_dispute(n, answered=True, decided_at=after(days=n)) for n in range(8)]
+    closed_on = last_closed_day(after(days=8), timedelta(days=5))
+    assert [d.decision.email_id for d in settle(disputes, closed_on)] == ["m0", "m1", "m2"]
 
 
-def test_an_unanswered_dispute_that_is_too_old_weighs_nothing() -> None:
+def test_which_answers_come_sooner_makes_no_difference() -> None:
+    """Today's answers to yesterday's disputes, whatever they say, change nothing before the window is over."""
+    closed_on = last_closed_day(after(days=8), timedelta(days=5))
+    quick = [a_dispute(n, answered=True, decided_at=after(days=n)) for n in range(8)]
+    slow = [a_dispute(n, answered=n < 3, decided_at=after(days=n)) for n in range(8)]
+    assert weigh(quick, {}, closed_on, 0.2) == weigh(slow, {}, closed_on, 0.2)
+
+
+def test_a_dispute_that_nobody_answered_weighs_nothing() -> None:
     disputes = [a_dispute(n, answered=n != 3, decided_at=after(days=n)) for n in range(8)]
-    evidence = weigh(disputes, {}, waits_since=after(days=20), least=0.2)
+    evidence = weigh(disputes, {}, after(days=20).date(), least=0.2)
     assert (evidence.disputed, evidence.answered) == (8, 7)
 
 
-def test_a_dispute_that_was_not_drawn_never_holds_the_evidence_up() -> None:
-    disputes = [a_dispute(n, answered=False, decided_at=after(days=n), drawn=False) for n in range(4)]
-    assert weigh(disputes, {date(2025, 3, 4): 10}, waits_since=after(days=-9), least=0.2).mails == 14
-
-
-def test_agreements_after_the_last_settled_dispute_do_not_count_yet() -> None:
+def test_agreements_of_open_days_do_not_count_yet() -> None:
     disputes = [a_dispute(0, True, NOON), a_dispute(1, False, after(days=3))]
     agreements = {NOON.date() + timedelta(days=day): 10 for day in range(6)}
-    assert weigh(disputes, agreements, waits_since=after(days=1), least=0.2).mails == 11
+    assert weigh(disputes, agreements, after(days=1).date(), least=0.2).mails == 21
+
+
+def test_wins_are_evidence_and_losses_are_not() -> None:
+    disputes = [a_dispute(n, True, after(days=n)) for n in range(10)]
+    assert weigh(disputes, {}, LATER.date(), 0.2).e_value > 1

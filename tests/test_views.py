@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.builders import NOON, NOW, a_correction, after, an_admission, one_of_each_kind
-from triage_cl.adapters.sql.atomic_file import atomic_file
+from triage_cl.adapters.atomic_file import atomic_file
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.views import BATCH, VIEWS, columns_of, export_views
 from triage_cl.domain.corrections import Source

@@ -60,7 +60,7 @@ class App:
         """The ledger, at this version's schema."""
         if not self.settings.database_url:
             self.home  # noqa: B018  (the folder must be there before the database)
-        ledger = Ledger(self.settings.ledger_url)
+        ledger = Ledger(self.settings.ledger_url, answer_window=self.settings.answer_window)
         migrate(ledger.engine)
         return ledger
 

@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     reviews_per_day: int | None = Field(None, ge=1, description="Reviews a day, in place of the share.")
     blind_part: float = Field(0.25, ge=0, le=1, description="The part of review tasks shown without the suggestion.")
     automatic_bar: float = Field(0.9, ge=0, le=1, description="Confidence from which on mail is routed automatically.")
+    automatic_lessons: int = Field(
+        200, ge=0, description="Lessons before which the champion routes nothing automatically."
+    )
     suggest_bar: float = Field(0.3, ge=0, le=1, description="Confidence from which on a department is suggested.")
     answer_days: float = Field(5, gt=0, description="Days after which an unanswered review task counts as missing.")
     alpha: float = Field(0.05, gt=0, lt=1, description="Chance with which a worse challenger may ever be promoted.")
@@ -82,7 +85,7 @@ class Settings(BaseSettings):
     @property
     def bars(self) -> Bars:
         """From which confidence on what is done."""
-        return Bars(automatic=self.automatic_bar, suggest=self.suggest_bar)
+        return Bars(self.automatic_bar, self.suggest_bar, self.automatic_lessons)
 
     @property
     def rule(self) -> PromotionRule:

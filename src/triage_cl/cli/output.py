@@ -1,7 +1,6 @@
 """What commands print: tables and progress for people, one JSON object for machines."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,11 +42,11 @@ def write_json(result: Mapping[str, Any], target: str | None) -> bool:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a whole file or none of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    """Write a whole file or none of it; a device is written to."""
+    from triage_cl.adapters.atomic_file import atomic_file
+
+    with atomic_file(path) as file:
+        file.write(text.encode())
 
 
 def print_table(title: str, rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:

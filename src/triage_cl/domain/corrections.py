@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
+
+#: How long after a decision answers still settle what the right one would have been.
+ANSWER_WINDOW = timedelta(days=5)
 
 
 class Source(StrEnum):
@@ -53,6 +56,15 @@ class Correction:
     def identity(self) -> str:
         """The same for the same answer, however often and by whichever way it arrives."""
         return f"{self.source}:{self.answer_id}"
+
+
+def measures(correction: Correction, decided_at: datetime, window: timedelta) -> bool:
+    """Whether an answer may settle a decision: a reviewer was asked, and gave it in time.
+
+    Of several the last one settles it: who sends a mail on to another department within days corrects a colleague.
+    The time is the same for every mail, so it makes no difference who is quick.
+    """
+    return correction.source is Source.REVIEW and correction.answered_at <= decided_at + window
 
 
 @dataclass(frozen=True, slots=True)

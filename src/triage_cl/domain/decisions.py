@@ -42,21 +42,27 @@ def conclude(probabilities: Mapping[str, float]) -> Conclusion:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """From which confidence on a mail is routed automatically, and from which on a department is suggested."""
+    """From which confidence on a mail is routed automatically, and from which on a department is suggested.
+
+    Nothing is routed automatically by a champion that was taught fewer than `least_lessons`: whoever knows one
+    department is sure of it.
+    """
 
     automatic: float = 0.9
     suggest: float = 0.3
+    least_lessons: int = 200
 
     def __post_init__(self) -> None:
         if not 0 <= self.suggest <= self.automatic:
             raise ValueError(f"bars must rise from 0: suggest {self.suggest}, automatic {self.automatic}")
 
 
-def decide_action(conclusion: Conclusion, bars: Bars) -> Action:
-    """What to do with a mail of which this was concluded."""
+def decide_action(conclusion: Conclusion, bars: Bars, lessons: int) -> Action:
+    """What to do with a mail of which this was concluded by a champion that was taught so many lessons."""
     if conclusion.department is None or conclusion.confidence < bars.suggest:
         return Action.ASK
-    return Action.AUTO if conclusion.confidence >= bars.automatic else Action.SUGGEST
+    sure = conclusion.confidence >= bars.automatic and lessons >= bars.least_lessons
+    return Action.AUTO if sure else Action.SUGGEST
 
 
 @dataclass(frozen=True, slots=True)

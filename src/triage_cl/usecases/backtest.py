@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from triage_cl.domain.corrections import ANSWER_WINDOW, measures
 from triage_cl.domain.decisions import Bars, Decision
 from triage_cl.domain.departments import DepartmentAdded, DepartmentChange, DepartmentRenamed, department_id
 from triage_cl.domain.drift import DriftVerdict
@@ -68,7 +69,7 @@ class Judgment:
 class Outcome:
     """Everything that happened: per mail the decision and the truth (department ids), and the judgements.
 
-    `history` holds the facts about model versions, aliases and judgements.
+    `answers` holds the settled ones, `history` the facts about model versions, aliases and judgements.
     """
 
     decisions: list[Decision] = field(default_factory=list)
@@ -111,6 +112,7 @@ class Backtest:
         self.outcome = Outcome()
         self.ids: dict[str, str] = {}
         self._due: list[tuple[datetime, int, Answer]] = []
+        self._decided_at: dict[str, datetime] = {}
         self._changes = sorted(options.changes, key=lambda change: change.at)
         self._retrain_at: datetime | None = None
 
@@ -167,6 +169,7 @@ class Backtest:
         return receive(message, self.keys, _time(message))
 
     def _ask(self, decision: Decision, message: Message) -> None:
+        self._decided_at[decision.email_id] = decision.decided_at
         shown = None if decision.blind or decision.department is None else decision.department
         for number, planned in enumerate(plan_answers(message, decision.decided_at, self.options.delay)):
             answer = Answer(
@@ -198,8 +201,9 @@ class Backtest:
         corrections = [correction_of(answer, self.desk.taxonomy) for answer in given]
         self.ledger.append(corrections, at)
         for correction in corrections:
-            if correction.department is not None:
-                self.outcome.answers.setdefault(correction.email_id, correction.department)
+            in_time = measures(correction, self._decided_at[correction.email_id], ANSWER_WINDOW)
+            if in_time and correction.department is not None:
+                self.outcome.answers[correction.email_id] = correction.department
 
     def _introduce(self, ids: Sequence[str], at: datetime) -> None:
         """Add departments at their first answer: an archive does not tell when they began."""

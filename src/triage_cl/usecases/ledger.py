@@ -26,7 +26,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A decision, with the first answer that a drawn mail got, where it got one.
+    """A decision, with the settled answer of a drawn mail, where it got one.
 
     `thread` clusters mails (None where the text is no longer kept); `length` counts characters; `position` is the
     ledger's when the decision was stored.
@@ -85,7 +85,7 @@ class Ledger(Protocol):
         ...
 
     def decisions(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Answered]:
-        """Decisions in their order, with the first answer of the drawn."""
+        """Decisions in their order, with the settled answer of the drawn."""
         ...
 
     def recent_decisions(self, count: int) -> list[Decision]:

@@ -7,8 +7,9 @@ factors of one, so they need no review.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from triage_cl.domain.corrections import ANSWER_WINDOW
 from triage_cl.domain.errors import BadInput
 from triage_cl.domain.promotion import Evidence, PromotionDecision, PromotionRule, Verdict, decide_promotion
 from triage_cl.domain.review import ReviewPolicy
@@ -17,8 +18,6 @@ from triage_cl.statistics.sequences import BettingTest, ConfidenceSequence
 from triage_cl.usecases.ledger import Dispute, Ledger
 from triage_cl.usecases.registry import Registry
 from triage_cl.usecases.retrain import move_alias, standing_at
-
-DEFAULT_WINDOW = timedelta(days=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Judged:
     decision: PromotionDecision
 
 
-def judge(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = DEFAULT_WINDOW) -> Judged | None:
+def judge(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = ANSWER_WINDOW) -> Judged | None:
     """What the duel says at `at`, recorded in the ledger; None where nobody challenges."""
     judged = look(ledger, rule, at, window)
     if judged is not None:
@@ -40,7 +39,7 @@ def judge(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta =
     return judged
 
 
-def look(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = DEFAULT_WINDOW) -> Judged | None:
+def look(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = ANSWER_WINDOW) -> Judged | None:
     """What the duel says at `at`; None where nobody challenges. Looking often costs nothing: the test allows it."""
     standing = standing_at(ledger)
     champion, challenger = standing.champion, standing.challenger
@@ -49,7 +48,9 @@ def look(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = 
     disputes = ledger.disputes(champion.entrant, challenger.entrant)
     agreements = ledger.agreements(champion.entrant, challenger.entrant)
     strict = rule.for_challenger(standing.number_of(challenger.entrant))
-    evidence = weigh(disputes, agreements, at - window, least_probability(ledger), level=1 - strict.alpha)
+    evidence = weigh(
+        disputes, agreements, last_closed_day(at, window), least_probability(ledger), level=1 - strict.alpha
+    )
     return Judged(champion, challenger, strict, evidence, decide_promotion(evidence, strict))
 
 
@@ -62,19 +63,19 @@ def least_probability(ledger: Ledger) -> float:
 def weigh(
     disputes: Sequence[Dispute],
     agreements: Mapping[date, int],
-    waits_since: datetime,
+    closed_on: date,
     least: float,
     level: float = 0.95,
 ) -> Evidence:
-    """The evidence in decision order, up to the first drawn dispute that may still be answered.
+    """The evidence of all days up to `closed_on`, in decision order.
 
-    Drawn disputes older than `waits_since` without an answer are non-response and weigh nothing. `least` bounds the
+    A day is a block: it counts once its answer window is over, so that it makes no difference which answers come
+    sooner. Drawn disputes still without an answer are non-response and weigh nothing. `least` bounds the
     review probability of disputed mail from below; it must not depend on what the duel saw, or the bets lose their
     guarantee.
     """
-    settled = settle(disputes, waits_since)
-    until = settled[-1].decision.decided_at.date() if len(settled) < len(disputes) and settled else date.max
-    agreed = sum(mails for day, mails in agreements.items() if day <= until) if settled or not disputes else 0
+    settled = settle(disputes, closed_on)
+    agreed = sum(mails for day, mails in agreements.items() if day <= closed_on)
     betting, sequence = BettingTest(), ConfidenceSequence(bound=1.0, level=level)
     sequence.update_zeros(agreed)
     answered = 0
@@ -97,15 +98,14 @@ def weigh(
     )
 
 
-def settle(disputes: Sequence[Dispute], waits_since: datetime) -> list[Dispute]:
-    """The disputes before the first that was drawn and may still be answered."""
-    settled = []
-    for dispute in disputes:
-        decision = dispute.decision
-        if decision.drawn and dispute.answer is None and decision.decided_at > waits_since:
-            break
-        settled.append(dispute)
-    return settled
+def settle(disputes: Sequence[Dispute], closed_on: date) -> list[Dispute]:
+    """The disputes decided on days whose answers are all in, or will never be."""
+    return [dispute for dispute in disputes if dispute.decision.decided_at.astimezone(UTC).date() <= closed_on]
+
+
+def last_closed_day(at: datetime, window: timedelta) -> date:
+    """The last day on which every decision is older than `window`."""
+    return (at - window).astimezone(UTC).date() - timedelta(days=1)
 
 
 def gain_of(dispute: Dispute) -> float | None:

@@ -110,10 +110,10 @@ class Desk:
     def _admission(
         self, email: Email, conclusion: Conclusion, unseen: float | None, shadow: Conclusion | None, at: datetime
     ) -> Admission:
-        action = decide_action(conclusion, self.bars)
+        learner = self.learners[self.champion.entrant]
+        action = decide_action(conclusion, self.bars, learner.lessons)
         disputed = shadow is not None and shadow.department != conclusion.department
         doubt = doubt_of(conclusion, action)
-        learner = self.learners[self.champion.entrant]
         blind = disputed or self.keys.uniform("blind", email.id) < self.budget.policy.blind_part
         decision = Decision(
             email_id=email.id,

@@ -3,10 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
+from math import inf
 from pathlib import Path
 
+from triage_cl.domain.corrections import Correction
 from triage_cl.domain.drift import DriftVerdict, Measure, decide_drift
 from triage_cl.usecases.ledger import Answered, Ledger
+from triage_cl.usecases.retrain import LEAST_LESSONS
 from triage_cl.usecases.triage import Desk
 
 Row = Mapping[str, object]
@@ -57,13 +61,23 @@ def watch(
 
 
 def rows_between(ledger: Ledger, desk: Desk, since: datetime, until: datetime) -> list[Row]:
-    """One row a decision made in the window, evenly thinned to at most `MOST_ROWS`: numbers and ids, no text."""
-    found = list(ledger.decisions(since, until))
+    """One row a decision made in the window, evenly thinned to at most `MOST_ROWS`: numbers and ids, no text.
+
+    What a champion decided before it was taught anything worth mentioning is left out: its changes are no drift.
+    """
+    seasoned = position_of_lesson(ledger, LEAST_LESSONS)
+    found = [answered for answered in ledger.decisions(since, until) if answered.decision.through >= seasoned]
     found = found[:: max(1, -(-len(found) // MOST_ROWS))]
     emails = ledger.emails([answered.decision.email_id for answered in found])
     kept = list(emails.values())
     today = {email.id: told.department for email, told in zip(kept, desk.conclusions(kept), strict=True)}
     return [_row(answered, today.get(answered.decision.email_id)) for answered in found]
+
+
+def position_of_lesson(ledger: Ledger, number: int) -> float:
+    """The position of the `number`-th correction; infinite while there are fewer."""
+    corrections = ledger.facts(kinds=[Correction.kind])
+    return next((recorded.position for recorded in islice(corrections, number - 1, None)), inf)
 
 
 def _row(answered: Answered, concluded_today: str | None) -> Row:

@@ -20,7 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from triage_cl.adapters.sql.atomic_file import atomic_file
+from triage_cl.adapters.atomic_file import atomic_file
 from triage_cl.adapters.sql.engine import reading, writing
 from triage_cl.adapters.sql.fact_rows import find_broken_link, lock_counter
 from triage_cl.adapters.sql.locks import Lock, take

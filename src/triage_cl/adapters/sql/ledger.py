@@ -1,7 +1,7 @@
 """The ledger: each method is one transaction, acknowledged by returning after the commit."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +21,7 @@ from triage_cl.adapters.sql.schema import (
     review_tasks,
     shadow_decisions,
 )
-from triage_cl.domain.corrections import Correction, Source
+from triage_cl.domain.corrections import ANSWER_WINDOW, Correction, measures
 from triage_cl.domain.decisions import Decision, ShadowDecision
 from triage_cl.domain.emails import Email, Unreadable
 from triage_cl.domain.facts import Fact, Recorded, from_body
@@ -31,8 +31,9 @@ from triage_cl.usecases.ledger import Admission, Answered, Dispute
 class Ledger:
     """Facts in order, records by key, over one database (SQLite or PostgreSQL)."""
 
-    def __init__(self, url: str, durable: bool = True) -> None:
+    def __init__(self, url: str, durable: bool = True, answer_window: timedelta = ANSWER_WINDOW) -> None:
         self.engine = make_engine(url, durable)
+        self.answer_window = answer_window
         self._months: set[int] = set()
 
     def close(self) -> None:
@@ -116,7 +117,7 @@ class Ledger:
         return found
 
     def decisions(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Answered]:
-        """Decisions made from `since` until before `until`, in their order, with the first answer of the drawn."""
+        """Decisions made from `since` until before `until`, in their order, with the settled answer of the drawn."""
         wanted = (
             sa.select(decisions, payloads.c.thread, emails.c.received_at, emails.c.length)
             .join(emails, emails.c.id == decisions.c.email_id)
@@ -132,7 +133,7 @@ class Ledger:
             connection.execute(_in_order(wanted), execution_options=by_pages) as rows,
         ):
             for page in rows.partitions():
-                answers = _first_answers(connection, [row.email_id for row in page if row.drawn])
+                answers = _settled_answers(connection, _drawn(page), self.answer_window)
                 for row in page:
                     decision, answer = mail_rows.decision_of(row), answers.get(row.email_id)
                     yield Answered(decision, answer, row.thread, row.received_at, row.length, row.position)
@@ -163,7 +164,7 @@ class Ledger:
         )
         with reading(self.engine) as connection:
             rows = connection.execute(_in_order(wanted)).all()
-            answers = _first_answers(connection, [row.email_id for row in rows if row.drawn])
+            answers = _settled_answers(connection, _drawn(rows), self.answer_window)
         return [
             Dispute(
                 mail_rows.decision_of(row),
@@ -205,13 +206,19 @@ def _in_order(wanted: sa.Select[Any]) -> sa.Select[Any]:
     return wanted.order_by(decisions.c.decided_at, decisions.c.email_id)
 
 
-def _first_answers(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Correction]:
-    """The first answer that measures, by mail: later edits teach only."""
+def _drawn(rows: Sequence[Any]) -> dict[str, datetime]:
+    return {row.email_id: row.decided_at for row in rows if row.drawn}
+
+
+def _settled_answers(
+    connection: sa.Connection, decided_at: Mapping[str, datetime], window: timedelta
+) -> dict[str, Correction]:
+    """The answer that measures, by mail: a drawn reviewer's last one within `window` of the decision."""
     wanted = sa.select(facts.c.body).where(facts.c.kind == Correction.kind).order_by(facts.c.position)
     found: dict[str, Correction] = {}
-    for chunk in chunks(ids):
+    for chunk in chunks(list(decided_at)):
         for body in connection.scalars(wanted.where(facts.c.subject.in_(chunk))):
             correction = from_body(Correction.kind, body)
-            if isinstance(correction, Correction) and correction.source is Source.REVIEW:
-                found.setdefault(correction.email_id, correction)
+            if isinstance(correction, Correction) and measures(correction, decided_at[correction.email_id], window):
+                found[correction.email_id] = correction
     return found

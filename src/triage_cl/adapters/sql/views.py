@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 
-from triage_cl.adapters.sql.atomic_file import atomic_file
+from triage_cl.adapters.atomic_file import atomic_file
 from triage_cl.adapters.sql.engine import reading
 from triage_cl.adapters.sql.schema import UtcDateTime
 
