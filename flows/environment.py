@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from triage_cl.adapters.processes import prefect_environment
-from triage_cl.domain.errors import TriageError
+from triage_cl.adapters.processes import is_healthy, prefect_environment
+from triage_cl.domain.errors import OrchestratorUnavailable, TriageError
 from triage_cl.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,5 +24,8 @@ def point_at_server() -> None:
 
 def in_words(error: Exception) -> str:
     """One line about any error; our own are sentences already."""
-    summary = str(error).strip().partition("\n")[0]
-    return summary if isinstance(error, TriageError) else f"{type(error).__name__}: {summary}"
+    if isinstance(error, TriageError):
+        return str(error)
+    if not is_healthy(os.environ["PREFECT_API_URL"]):
+        return str(OrchestratorUnavailable("It answered before, and does no more."))
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"

@@ -165,15 +165,16 @@ def test_decisions_are_read_from_a_time_until_before_another(ledger: Ledger) -> 
     assert read == ["mail-1", "mail-2"]
 
 
-def test_only_the_first_answer_to_a_drawn_mail_measures(ledger: Ledger) -> None:
+def test_the_last_answer_in_time_to_a_drawn_mail_measures(ledger: Ledger) -> None:
     drawn = {"review_probability": 0.6, "draw": 0.5}
     ledger.admit([an_admission("drawn", **drawn), an_admission("undrawn"), an_admission("silent", **drawn)], NOW)
-    volunteered = a_correction("drawn", "orders", source=Source.VOLUNTEER)
     first = a_correction("drawn", "sales")
-    edited = a_correction("drawn", "billing", answered_at=after(hours=2))
-    ledger.append([volunteered, first, edited, a_correction("undrawn", "sales")], NOON)
+    settled = a_correction("drawn", "billing", answered_at=after(hours=2))
+    volunteered = a_correction("drawn", "orders", source=Source.VOLUNTEER)
+    late = a_correction("drawn", "orders", answered_at=after(days=5, seconds=1))
+    ledger.append([first, settled, volunteered, late, a_correction("undrawn", "sales")], NOON)
     answered = {item.decision.email_id: item.answer for item in ledger.decisions()}
-    assert answered == {"drawn": first, "silent": None, "undrawn": None}
+    assert answered == {"drawn": settled, "silent": None, "undrawn": None}
 
 
 def test_spending_counts_mails_draws_and_starts_with_the_first(ledger: Ledger) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.builders import NOON, NOW, a_correction, after, an_admission, one_of_
 from triage_cl.adapters.atomic_file import atomic_file
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.views import BATCH, VIEWS, columns_of, export_views
-from triage_cl.domain.corrections import Source
+from triage_cl.domain.corrections import ANSWER_WINDOW, Source
 from triage_cl.domain.errors import BadInput
 
 DRAWN = {"review_probability": 0.6}
@@ -44,8 +44,9 @@ def fill(ledger: Ledger) -> None:
     )
     ledger.append(
         [
-            a_correction("drawn-right", "billing"),
-            a_correction("drawn-right", "sales", answered_at=after(hours=2, seconds=0.5)),
+            a_correction("drawn-right", "orders"),
+            a_correction("drawn-right", "billing", answered_at=NOON + ANSWER_WINDOW),
+            a_correction("drawn-right", "sales", answered_at=NOON + ANSWER_WINDOW + timedelta(seconds=0.5)),
             a_correction("drawn-wrong", "orders", source=Source.VOLUNTEER),
             a_correction("drawn-wrong", "billing"),
             a_correction("drawn-skipped", None),
@@ -88,7 +89,7 @@ def test_an_empty_ledger_s_files_have_their_columns_and_types(ledger: Ledger, tm
     assert schema.field("correct").type == pa.bool_()
 
 
-def test_a_decision_is_right_or_wrong_by_its_first_asked_answer(told: Ledger, tmp_path: Path) -> None:
+def test_a_decision_is_right_or_wrong_by_its_settled_answer(told: Ledger, tmp_path: Path) -> None:
     export_views(told.engine, tmp_path)
     rows = {row["email_id"]: row for row in rows_of(tmp_path, "triage_decisions")}
     assert {id: (row["answer"], row["correct"]) for id, row in rows.items()} == {
@@ -101,10 +102,17 @@ def test_a_decision_is_right_or_wrong_by_its_first_asked_answer(told: Ledger, tm
     }
     right = rows["drawn-right"]
     assert (right["received_at"], right["decided_at"]) == (NOON, NOON)
-    assert (right["answered_at"], right["answer_position"]) == (after(hours=1), 14)
+    assert (right["answered_at"], right["answer_position"]) == (NOON + ANSWER_WINDOW, 15)
     assert (right["drawn"], right["unseen"], rows["undrawn"]["drawn"]) == (True, 0.1, False)
     assert rows["undrawn"]["decided_at"] == after(days=40)
     assert right["length"] == len("Invoice 12") + len("Where is my money?")
+
+
+def test_the_view_s_answers_are_those_that_the_ledger_measures_by(told: Ledger, tmp_path: Path) -> None:
+    export_views(told.engine, tmp_path)
+    viewed = {row["email_id"]: row["answer"] for row in rows_of(tmp_path, "triage_decisions")}
+    measured = {item.decision.email_id: item.answer and item.answer.department for item in told.decisions()}
+    assert viewed == measured
 
 
 def test_lessons_are_the_latest_answers(told: Ledger, tmp_path: Path) -> None:
@@ -122,8 +130,8 @@ def test_lessons_are_the_latest_answers(told: Ledger, tmp_path: Path) -> None:
 def test_facts_come_typed(told: Ledger, tmp_path: Path) -> None:
     export_views(told.engine, tmp_path)
     corrections = rows_of(tmp_path, "triage_corrections")
-    assert [row["blind"] for row in corrections] == [False] * 6 + [True, False]
-    assert corrections[2]["answered_at"] == after(hours=2, seconds=0.5)
+    assert [row["blind"] for row in corrections] == [False] * 7 + [True, False]
+    assert corrections[3]["answered_at"] == NOON + ANSWER_WINDOW + timedelta(seconds=0.5)
     assert corrections[0]["at"] == after(seconds=0.25)
     [judgement] = rows_of(tmp_path, "triage_judgements")
     assert (judgement["e_value"], judgement["gain_low"], judgement["answered"]) == (1.5, -0.02, 12)

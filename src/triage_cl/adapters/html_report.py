@@ -9,8 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from triage_cl.adapters import backtest_plots
-from triage_cl.adapters.plots import MINUS
 from triage_cl.adapters.atomic_file import atomic_file
+from triage_cl.adapters.plots import MINUS
 from triage_cl.statistics.estimators import Interval
 from triage_cl.usecases.backtest_report import CHANGES_OF_CHAMPION, BacktestReport, DuelRow, Turn
 

@@ -111,16 +111,19 @@ def _result(settings: "Settings", measured: dict[str, float]) -> dict[str, Any]:
     )
 
 
+def _between(told: dict[str, float | None]) -> str:
+    if told["point"] is None:
+        return "too few answers yet"
+    return f"{told['point']:.1%} (95 % interval {told['low']:.1%} to {told['high']:.1%})"
+
+
 def _print(result: dict[str, Any], home: Path) -> None:
-    accuracy = result["accuracy"]
-    between = "too few answers yet"
-    if accuracy["point"] is not None:
-        between = f"{accuracy['point']:.1%} (95 % interval {accuracy['low']:.1%} to {accuracy['high']:.1%})"
     alarms = [found for found in result["drift"] if found["verdict"] != "quiet"]
     rows = [
         ("Mails", f"{result['mails']:,}, {result['quarantined']:,} of them in quarantine"),
         ("Routed automatically", f"{result['automatic_share']:.1%}"),
-        ("Accuracy", between),
+        ("Accuracy", _between(result["accuracy"])),
+        ("  in the last fortnight", _between(result["accuracy_lately"])),
         ("Reviewed by people", f"{result['reviewed']:,} ({result['reviewed'] / max(1, result['decided']):.1%})"),
         ("Corrections learned", f"{result['lessons']:,} lessons"),
         ("Drift", f"{len(alarms)} of {len(result['drift'])} looks found something"),

@@ -1,6 +1,7 @@
 """What a deployment has done so far, from the ledger alone."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from triage_cl.domain.corrections import Correction
@@ -10,6 +11,8 @@ from triage_cl.domain.versions import CHAMPION, AliasMoved, Judgement
 from triage_cl.statistics.estimators import Interval, aipw_mean
 from triage_cl.usecases.learn import lessons_between
 from triage_cl.usecases.ledger import Ledger
+
+LATELY = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,8 @@ class Decided:
 
 def account(ledger: Ledger) -> dict[str, Any]:
     """One JSON-ready object: mail, reviews, accuracy with its interval, drift, judgements and promotions."""
-    decided = decided_so_far(ledger)
+    decided = decided_since(ledger)
     head = ledger.position()
-    accuracy = decided.accuracy
     return {
         "decided": decided.mails,
         "drawn": decided.drawn,
@@ -35,11 +37,8 @@ def account(ledger: Ledger) -> dict[str, Any]:
         "corrections": sum(1 for _ in ledger.facts(kinds=[Correction.kind])),
         "lessons": len(lessons_between(ledger, 0, head, head)),
         "automatic_share": round(decided.automatic / decided.mails, 6) if decided.mails else 0.0,
-        "accuracy": {
-            "point": None if accuracy is None else round(accuracy.point, 6),
-            "low": None if accuracy is None else round(accuracy.low, 6),
-            "high": None if accuracy is None else round(accuracy.high, 6),
-        },
+        "accuracy": interval_as_json(decided.accuracy),
+        "accuracy_lately": interval_as_json(lately(ledger)),
         "drift": [
             {"at": fact.current[1], "verdict": fact.verdict, "reasons": list(fact.reasons), "report": fact.report}
             for fact in _all(ledger, DriftVerdict)
@@ -57,11 +56,23 @@ def account(ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def decided_so_far(ledger: Ledger) -> Decided:
+def interval_as_json(interval: Interval | None) -> dict[str, float | None]:
+    """`point`, `low` and `high` to six digits, null where nothing is known."""
+    ends = {"point": None, "low": None, "high": None} if interval is None else asdict(interval)
+    return {name: None if end is None else round(end, 6) for name, end in ends.items()}
+
+
+def lately(ledger: Ledger) -> Interval | None:
+    """The accuracy of the last fortnight's decisions."""
+    last = ledger.recent_decisions(1)
+    return decided_since(ledger, last[0].decided_at - LATELY).accuracy if last else None
+
+
+def decided_since(ledger: Ledger, since: datetime | None = None) -> Decided:
     """The decisions counted, and how many of them are right as the drawn and answered ones tell (AIPW)."""
     correct, answered, probability, confidence, clusters = [], [], [], [], []
     automatic = drawn = 0
-    for item in ledger.decisions():
+    for item in ledger.decisions(since):
         decision, answer = item.decision, item.answer
         told = decision.drawn and answer is not None and answer.department is not None
         answered.append(told)

@@ -5,6 +5,7 @@ from typing import Any
 
 from triage_cl.domain.decisions import Action, Decision
 from triage_cl.statistics.estimators import Interval, aipw_mean, calibration_error, macro_f1
+from triage_cl.usecases.account import interval_as_json
 from triage_cl.usecases.backtest import Options, Outcome
 
 #: A figure with more digits than these differs by chance alone.
@@ -88,13 +89,6 @@ def estimate(decisions: Sequence[Decision], outcome: Outcome) -> Interval | None
         [decision.confidence for decision in decisions],
         clusters=[outcome.threads[decision.email_id] for decision in decisions],
     )
-
-
-def interval_as_json(interval: Interval | None) -> dict[str, float | None]:
-    """`point`, `low` and `high`, null where nothing is known."""
-    if interval is None:
-        return {"point": None, "low": None, "high": None}
-    return {"point": _rounded(interval.point), "low": _rounded(interval.low), "high": _rounded(interval.high)}
 
 
 def _both(

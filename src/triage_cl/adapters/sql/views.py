@@ -1,6 +1,7 @@
 """The reading views, and their export as Parquet for whatever reads that: Python, R, Spark.
 
-A view holds no text and no sender: an exported file outlives an erasure.
+A view holds no text and no sender: an exported file outlives an erasure. The `answer` to a decision, by which it is
+`correct` or not, is the last that a reviewer gave within five days, whatever `answer_days` says.
 """
 
 from pathlib import Path

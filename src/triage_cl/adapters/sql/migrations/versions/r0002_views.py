@@ -1,6 +1,7 @@
 """Reading views, apart from the writing side: one row is one thing that a reader asks for.
 
-`{kind fact.field}` stands for a field of a fact's body as a value of that kind; a number picks from a list.
+`{kind fact.field}` stands for a field of a fact's body as a value of that kind; a number picks from a list. The answer
+to a decision is the last that a reviewer gave within five days of it; `moment` and `deadline` are to be compared.
 """
 
 import re
@@ -27,10 +28,13 @@ VIEWS = {
         FROM decisions d
         JOIN emails e ON e.id = d.email_id
         LEFT JOIN (
-            SELECT subject, MIN(position) AS position FROM facts
-            WHERE kind = 'correction' AND {text facts.source} = 'review' GROUP BY subject
-        ) first ON first.subject = d.email_id AND d.drawn
-        LEFT JOIN facts answer ON answer.position = first.position""",
+            SELECT facts.subject, MAX(facts.position) AS position
+            FROM facts JOIN decisions asked ON asked.email_id = facts.subject AND asked.drawn
+            WHERE facts.kind = 'correction' AND {text facts.source} = 'review'
+                AND {moment facts.answered_at} <= {deadline asked.decided_at}
+            GROUP BY facts.subject
+        ) settled ON settled.subject = d.email_id
+        LEFT JOIN facts answer ON answer.position = settled.position""",
     "triage_corrections": """
         SELECT position, at, subject AS email_id, {text facts.department} AS department, {text facts.source} AS source,
             {text facts.origin} AS origin, {truth facts.blind} AS blind, {text facts.reviewer} AS reviewer,
@@ -69,18 +73,26 @@ VIEWS = {
         FROM facts WHERE kind = 'drift-verdict'""",
 }
 
-FIELD = re.compile(r"\{(text|whole|real|truth|time) (facts|answer)\.([a-z_]+)(?:\.([0-9]+))?\}")
+TIME = "timestamp with time zone"
+FIELD = re.compile(r"\{(text|whole|real|truth|time|moment) (facts|answer)\.([a-z_]+)(?:\.([0-9]+))?\}")
+DEADLINE = re.compile(r"\{deadline ([a-z_.]+)\}")
 
 
 def upgrade() -> None:
-    field = {"postgresql": _postgresql_field, "sqlite": _sqlite_field}[op.get_bind().dialect.name]
+    dialect = op.get_bind().dialect.name
+    field = {"postgresql": _postgresql_field, "sqlite": _sqlite_field}[dialect]
+    # In hours: in some time zones a day is not always 24 of them.
+    deadline = {
+        "postgresql": r"\1 + INTERVAL '120 hours'",
+        "sqlite": r"strftime('%Y-%m-%d %H:%M:%f', \1, '+120 hours')",
+    }[dialect]
     for name, select in VIEWS.items():
-        op.execute(f"CREATE VIEW {name} AS {FIELD.sub(field, select)}")
+        op.execute(f"CREATE VIEW {name} AS {FIELD.sub(field, DEADLINE.sub(deadline, select))}")
 
 
 def _postgresql_field(found: re.Match[str]) -> str:
     kind, fact, name, part = found.groups()
-    kinds = {"whole": "bigint", "real": "double precision", "truth": "boolean", "time": "timestamp with time zone"}
+    kinds = {"whole": "bigint", "real": "double precision", "truth": "boolean", "time": TIME, "moment": TIME}
     path = name if part is None else f"{name},{part}"
     text = f"{fact}.body #>> '{{{path}}}'"
     return f"CAST({text} AS {kinds[kind]})" if kind in kinds else f"({text})"
@@ -91,5 +103,9 @@ def _sqlite_field(found: re.Match[str]) -> str:
     path = name if part is None else f"{name}[{part}]"
     value = f"json_extract({fact}.body, '$.{path}')"
     # A time is written as the other columns of this database have it.
-    kinds = {"real": f"CAST({value} AS REAL)", "time": f"replace(replace({value}, 'T', ' '), '+00:00', '')"}
+    kinds = {
+        "real": f"CAST({value} AS REAL)",
+        "time": f"replace(replace({value}, 'T', ' '), '+00:00', '')",
+        "moment": f"strftime('%Y-%m-%d %H:%M:%f', {value})",
+    }
     return kinds.get(kind, value)
