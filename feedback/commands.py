@@ -58,7 +58,6 @@ def simulate(
 ) -> None:
     """Let a simulated reviewer answer every open task that the archive knows the answer of."""
     from triage_cl.adapters.mail.archive import read_archive
-
     from triage_cl.bootstrap import bootstrap, utcnow
     from triage_cl.domain.emails import Message
     from triage_cl.usecases.review import publish as publish_tasks

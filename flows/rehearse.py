@@ -6,15 +6,19 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prefect import flow
-from triage_cl.adapters.mail.archive import read_archive
+from prefect.runtime import flow_run
 
+from flows.deployments import all_deployments
 from flows.drift import watch_drift
 from flows.judge import judge_challenger
+from flows.leftovers import end_other_rehearsals
 from flows.publish import publish_reviews
 from flows.reconcile import reconcile_feedback
 from flows.retrainings import await_retraining, await_serving, is_retrained, retrain_on_schedule
+from triage_cl.adapters.mail.archive import read_archive
 from triage_cl.bootstrap import App, bootstrap
 from triage_cl.domain.corrections import Correction
 from triage_cl.domain.errors import BadInput
@@ -27,6 +31,7 @@ from triage_cl.usecases.rounds import Round
 @flow(name="rehearsal")
 def rehearse(mail: Path, departments: Path | None = None, changes: Path | None = None) -> None:
     """Play the archive to its end, from where an earlier rehearsal of it stopped; one line of JSON a round."""
+    end_other_rehearsals(UUID(flow_run.id), [rehearse.name, *(str(one.flow_name) for one in all_deployments())])
     with closing(bootstrap()) as app:
         rehearsal = _prepare(app, mail, changes)
         app.ensure_ready(rehearsal.times[0])

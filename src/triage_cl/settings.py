@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     current_days: float = Field(7, gt=0, description="Length of the current window of the drift report, days.")
     reference_days: float = Field(28, gt=0, description="Length of the reference window before it, days.")
     keep_text_days: int = Field(90, ge=1, description="Days that the text of mail without a lesson is kept.")
-    group: int = Field(256, ge=1, le=5_000, description="Mails decided and stored in one transaction.")
+    group: int = Field(64, ge=1, le=5_000, description="Mails decided and stored in one transaction.")
 
     @classmethod
     def settings_customise_sources(

@@ -62,10 +62,13 @@ def _plain(value: Any) -> Any:
 
 
 def from_body(kind: str, body: dict[str, Any]) -> Fact:
-    """The fact that `to_body` wrote; an unknown kind is a KeyError."""
+    """The fact that `to_body` wrote; an unknown kind is a KeyError.
+
+    A field that an older version did not write has its default.
+    """
     cls = KINDS[kind]
     enums = {"source": _enum(cls, "source"), "origin": _enum(cls, "origin")}
-    values = {field.name: body[field.name] for field in fields(cls)}
+    values = {field.name: body[field.name] for field in fields(cls) if field.name in body}
     return cls(**{name: _typed(name, value, enums.get(name)) for name, value in values.items()})
 
 
