@@ -1,5 +1,6 @@
 """The flows at a real Prefect server: what starts what, who waits for whom, what a person is asked."""
 
+import json
 import os
 import subprocess
 import sys
@@ -57,6 +58,11 @@ class Stage:
     home: Path
     url: str
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the processes are told."""
+        return {"TRIAGE_HOME": str(self.home), "TRIAGE_APPROVAL": "true", "TRIAGE_KEY": KEY}
+
     def open(self) -> App:
         return bootstrap(load_settings(home=self.home, approval=True, key=KEY))
 
@@ -67,14 +73,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     home = tmp_path_factory.mktemp("flows")
     port = free_port()
     stage = Stage(home, f"http://127.0.0.1:{port}/api")
-    settings = {"TRIAGE_HOME": str(home), "TRIAGE_APPROVAL": "true", "TRIAGE_KEY": KEY}
     server = start_prefect_server(home, port)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TRIAGE_KEY", KEY)
             open_office(stage)
         wait_healthy(stage.url, 180, server)
-        environment = os.environ | prefect_environment(home, stage.url) | settings
+        environment = os.environ | prefect_environment(home, stage.url) | stage.settings
         served = start(
             [sys.executable, "-m", "flows.serve", "--no-schedules"], ROOT, environment, home / "logs" / "flows.log"
         )
@@ -319,6 +324,47 @@ def test_a_run_whose_process_is_gone_is_ended_and_holds_nothing(stage: Stage) ->
         prepare_server(all_deployments(schedules=False))
         assert client.read_flow_run(dead.id).state_type is StateType.CRASHED
         assert client.read_global_concurrency_limit_by_name(LIMIT).active_slots == 0
+
+
+def an_archive(path: Path, days: int, starts_at: datetime) -> Path:
+    """Six mails a day for two departments that the ledger knows by name."""
+    times = [starts_at + timedelta(hours=4 * number) for number in range(6 * days)]
+    lines = [
+        {"id": f"a-{number}", "received_at": at.isoformat(), "sender": "a@example.org", "subject": "invoice"}
+        | {"body": f"{SECRET} {number}", "department": ("Billing", "Sales")[number % 2]}
+        for number, at in enumerate(times)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def rehearsal_of(stage: Stage, archive: Path) -> "subprocess.Popen[bytes]":
+    environment = os.environ | prefect_environment(stage.home, stage.url) | stage.settings
+    command = [sys.executable, "-m", "flows.rehearsal", "--mail", str(archive)]
+    return start(command, ROOT, environment, archive.with_suffix(".log"), follow=True)
+
+
+@pytest.mark.integration
+def test_a_rehearsal_that_is_killed_goes_on_and_really_retrains(stage: Stage, app: App, tmp_path: Path) -> None:
+    starts_at = LATER.replace(hour=0) + timedelta(days=30)
+    archive = an_archive(tmp_path / "mail.jsonl", 4, starts_at)
+    killed = rehearsal_of(stage, archive)
+    assert killed.stdout is not None
+    assert json.loads(killed.stdout.readline())["round"] == 1
+    stop(killed, 0)
+
+    whole = rehearsal_of(stage, archive)
+    assert whole.stdout is not None
+    told = [json.loads(line) for line in whole.stdout]
+    assert whole.wait() == 0, archive.with_suffix(".log").read_text()
+    stop(whole)
+    assert told[0]["round"] in (1, 2, 3)
+    assert [line["round"] for line in told][-2:] == [3, 4]
+    decided = [item.decision.decided_at for item in app.ledger.decisions(starts_at)]
+    assert decided == [starts_at + timedelta(hours=4 * number) for number in range(24)]
+    assert len(completed(starts_at + timedelta(days=2))) == 1
+    looks = [r.at for r in app.ledger.facts(kinds=[DriftVerdict.kind]) if r.at > starts_at]
+    assert {starts_at + timedelta(days=day) for day in (2, 3, 4)} == set(looks)
 
 
 @pytest.mark.integration
