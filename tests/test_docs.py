@@ -7,7 +7,9 @@ from typing import Any
 
 import typer.main
 
+from triage_cl.adapters.sql.views import VIEWS
 from triage_cl.cli.main import app
+from triage_cl.domain.facts import KINDS
 from triage_cl.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -59,6 +61,13 @@ def test_every_setting_is_in_the_reference_with_its_default_and_meaning() -> Non
         for name, field in Settings.model_fields.items()
     ]
     assert rows == expected
+
+
+def test_every_view_and_kind_of_fact_is_in_the_reference() -> None:
+    text = (DOCS / "reference" / "ledger.md").read_text()
+    assert set(re.findall(r"^\| `(triage_\w+)` \|", text, re.MULTILINE)) == set(VIEWS)
+    kinds = re.findall(r"`([a-z-]+)`", text[text.index("## Kinds of facts") :])
+    assert set(kinds) == set(KINDS)
 
 
 def test_every_decision_record_is_listed() -> None:

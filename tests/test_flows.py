@@ -35,7 +35,7 @@ from triage_cl.domain.departments import DepartmentAdded
 from triage_cl.domain.drift import DriftVerdict
 from triage_cl.domain.versions import CHALLENGER, CHAMPION, AliasMoved
 from triage_cl.settings import load_settings
-from triage_cl.usecases.retrain import retrain, standing_at
+from triage_cl.usecases.retrain import LEAST_LESSONS, retrain, standing_at
 
 ROOT = Path(__file__).parent.parent
 RETRAIN, JUDGE, WATCH = "retrain-challenger", "judge-challenger", "watch-drift"
@@ -122,8 +122,8 @@ def open_office(stage: Stage) -> None:
     app = stage.open()
     app.ledger.append([DepartmentAdded("billing", "Billing"), DepartmentAdded("sales", "Sales")], NOON)
     app.ensure_ready(NOON)
-    plant(app, "lesson", 40, "billing", NOON)
-    app.ledger.append([a_correction(f"lesson-{n}", ("billing", "sales")[n % 2]) for n in range(40)], NOON)
+    lessons = plant(app, "lesson", LEAST_LESSONS, "billing", NOON)
+    app.ledger.append([a_correction(id, ("billing", "sales")[n % 2]) for n, id in enumerate(lessons)], NOON)
     app.close()
 
 
@@ -137,7 +137,7 @@ def plant(app: App, name: str, mails: int, department: str, at: datetime, **deci
             id,
             email={"body": f"{SECRET} {id} " * (1 + number % 7), "received_at": at + timedelta(minutes=number)},
             **{"version": champion.version, "department": department, "decided_at": at + timedelta(minutes=number)}
-            | {"review_probability": 1.0, "draw": 0.5}
+            | {"review_probability": 1.0, "draw": 0.5, "through": app.ledger.position()}
             | {field: make(id) if callable(make) else make for field, make in decision.items()},
         )
         for number, id in enumerate(ids)
