@@ -9,7 +9,7 @@ from prefect.concurrency.sync import concurrency
 
 from triage_cl.bootstrap import bootstrap, utcnow
 from triage_cl.domain.versions import ModelVersion
-from triage_cl.usecases.retrain import challenging_recipe, retrain
+from triage_cl.usecases.retrain import challenging_recipe, refresh_champion, retrain
 
 #: The limit of one retraining at a time, whoever runs it; `flows.serve` makes it before anything runs.
 LIMIT = "triage-retrain"
@@ -26,6 +26,8 @@ def retrain_challenger(
     with concurrency(LIMIT, strict=True, lease_duration=LEASE_SECONDS), closing(bootstrap()) as app:
         app.ensure_ready(moment)
         settings = app.settings
+        if refreshed := refresh_champion(app.ledger, app.registry, app.features_key, [reason], moment):
+            app.snapshots.save(refreshed)
         wanted = recipe or challenging_recipe(app.ledger, settings.recipe, settings.challenger)
         version, learner = retrain(app.ledger, app.registry, wanted, app.features_key, [reason], moment)
         app.snapshots.save(learner)

@@ -4,6 +4,7 @@ Ids, numbers and reasons go to MLflow, never text. A model is kept as code and a
 nothing. MLflow takes seconds to import, so it is imported on first use.
 """
 
+import logging
 import os
 import re
 import tempfile
@@ -175,6 +176,8 @@ class MlflowRegistry:
             import mlflow
             from mlflow.exceptions import MlflowException
 
+            # It warns where an environment has no pip, of which a model without pickled code has no need.
+            logging.getLogger("mlflow").setLevel(logging.ERROR)
             mlflow.set_tracking_uri(self._uri)
             try:
                 yield

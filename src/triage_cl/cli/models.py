@@ -31,17 +31,18 @@ def learn(json: Json = None) -> None:
 
 
 def retrain(
-    recipe: Annotated[str | None, typer.Option(help="The recipe; by default the settings' challenger.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="The recipe; by default the one that may challenge.")] = None,
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "asked for on the command line",
     json: Json = None,
 ) -> None:
     """Fold the ledger with a recipe and register the result; it challenges the champion."""
     from triage_cl.bootstrap import bootstrap, utcnow
+    from triage_cl.usecases.retrain import challenging_recipe
     from triage_cl.usecases.retrain import retrain as make_version
 
     app = bootstrap()
     app.ensure_ready(utcnow())
-    wanted = recipe or app.settings.challenger
+    wanted = recipe or challenging_recipe(app.ledger, app.settings.recipe, app.settings.challenger)
     version, learner = make_version(app.ledger, app.registry, wanted, app.features_key, [reason], utcnow())
     app.snapshots.save(learner)
     result = {"version": version.version, "lessons": version.lessons, "fingerprint": version.fingerprint}

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from triage_cl.domain.corrections import ANSWER_WINDOW, measures
 from triage_cl.domain.decisions import Bars, Decision
-from triage_cl.domain.departments import DepartmentAdded, DepartmentChange, DepartmentRenamed, department_id
+from triage_cl.domain.departments import DepartmentAdded, DepartmentChange, DepartmentRenamed
 from triage_cl.domain.drift import DriftVerdict
 from triage_cl.domain.emails import Email, Message, Unreadable
 from triage_cl.domain.facts import Recorded
@@ -19,11 +19,19 @@ from triage_cl.domain.promotion import PromotionRule
 from triage_cl.domain.review import ReviewPolicy
 from triage_cl.domain.versions import Judgement
 from triage_cl.privacy.keys import Keys
+from triage_cl.usecases.departments import unused_id
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.promote import Judged, conclude_duel, judge
 from triage_cl.usecases.receive import receive
 from triage_cl.usecases.registry import Registry
-from triage_cl.usecases.retrain import STANDING, ensure_champion, retrain, standing_at
+from triage_cl.usecases.retrain import (
+    STANDING,
+    challenging_recipe,
+    ensure_champion,
+    refresh_champion,
+    retrain,
+    standing_at,
+)
 from triage_cl.usecases.review import Answer, correction_of
 from triage_cl.usecases.simulated_reviewer import plan_answers
 from triage_cl.usecases.snapshots import Snapshots
@@ -198,7 +206,9 @@ class Backtest:
         while self._due and self._due[0][0] <= at:
             given.append(heapq.heappop(self._due)[2])
         self._introduce([answer.department for answer in given if answer.department is not None], at)
-        corrections = [correction_of(answer, self.desk.taxonomy) for answer in given]
+        # Whoever answers for a department that ended meanwhile without an heir tells nobody anything.
+        told = [answer for answer in given if answer.department in self.desk.taxonomy.departments]
+        corrections = [correction_of(answer, self.desk.taxonomy) for answer in told]
         self.ledger.append(corrections, at)
         for correction in corrections:
             in_time = measures(correction, self._decided_at[correction.email_id], ANSWER_WINDOW)
@@ -214,15 +224,16 @@ class Backtest:
             self.desk.refresh()
 
     def _id_of(self, name: str) -> str:
-        if name not in self.ids:
-            self.ids[name] = _unused(department_id(name), set(self.ids.values()))
-            self.outcome.names[self.ids[name]] = name
-        return self.ids[name]
+        known = name.casefold()
+        if known not in self.ids:
+            self.ids[known] = unused_id(name, set(self.ids.values()))
+            self.outcome.names[self.ids[known]] = name
+        return self.ids[known]
 
     def _change(self, change: Change) -> None:
         for named in change.changes:
             if isinstance(named, DepartmentAdded | DepartmentRenamed):
-                self.ids[named.name] = named.id
+                self.ids[named.name.casefold()] = named.id
                 self.outcome.names[named.id] = named.name
         self.ledger.append(list(change.changes), change.at)
         self.desk.refresh()
@@ -232,9 +243,8 @@ class Backtest:
         self._judge(at)
         if self.watch is not None:
             self.outcome.verdicts.append((at, self.watch(self.ledger, self.desk, at)))
-        self.desk.refresh()
-        champion = self.desk.champion
-        recipe = self.options.challenger if champion.recipe == self.options.champion else self.options.champion
+        refresh_champion(self.ledger, self.registry, self._key, ("on schedule",), at)
+        recipe = challenging_recipe(self.ledger, self.options.champion, self.options.challenger)
         retrain(self.ledger, self.registry, recipe, self._key, ("on schedule",), at)
 
     def _judge(self, at: datetime) -> None:
@@ -257,14 +267,6 @@ class Backtest:
 
 def _time(message: Message) -> datetime:
     return message.received_at or datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _unused(id: str, taken: set[str]) -> str:
-    number, unused = 1, id
-    while unused in taken:
-        number += 1
-        unused = f"{id}-{number}"
-    return unused
 
 
 def readable(read: Iterator[Message | Unreadable]) -> tuple[list[Message], list[Unreadable]]:

@@ -69,6 +69,16 @@ def retrain(
     return version, learner
 
 
+def refresh_champion(
+    ledger: Ledger, registry: Registry, key: bytes, reasons: Sequence[str], at: datetime
+) -> Learner | None:
+    """A batch champion folded anew, for it learns in no other way; None where the champion learns by itself."""
+    champion = standing_at(ledger).champion
+    if champion is None or find_recipe(champion.recipe).kind == "online":
+        return None
+    return retrain(ledger, registry, champion.recipe, key, reasons, at, champion.start)[1]
+
+
 def register(
     ledger: Ledger, registry: Registry, learner: Learner, reasons: tuple[str, ...], at: datetime
 ) -> ModelVersion:
