@@ -166,14 +166,11 @@ def test_an_alias_that_a_crash_left_behind_is_moved_again(arena: Ledger, registr
 
 
 def a_dispute(number: int, answered: bool, decided_at: datetime, drawn: bool = True) -> Dispute:
-    decision = a_decision(f"m{number}", disputed=True, review_probability=0.2, draw=0.1 if drawn else 0.9)
+    draw = 0.1 if drawn else 0.9
+    decision = a_decision(f"m{number}", disputed=True, review_probability=0.2, draw=draw, decided_at=decided_at)
     answer = a_correction(f"m{number}", "support") if answered else None
     shadow = ShadowDecision(f"m{number}", "other", "support", 0.9)
-    return Dispute(a_decision(**_fields(decision) | {"decided_at": decided_at}), shadow, answer)
-
-
-def _fields(decision: object) -> dict[str, object]:
-    return {name: getattr(decision, name) for name in decision.__slots__}  # type: ignore[attr-defined]
+    return Dispute(decision, shadow, answer)
 
 
 def test_a_day_counts_once_its_answer_window_is_over() -> None:

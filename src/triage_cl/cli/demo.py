@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 #: A demo's folder holds this file, so that nothing else is ever taken for one.
 MARK = ".triage-demo"
 
+#: Tools that are started by hand tell nobody about it either.
+QUIET = "DO_NOT_TRACK=true PREFECT_SERVER_ANALYTICS_ENABLED=false"
+
 
 def plug_into(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -144,8 +147,8 @@ def _print(result: dict[str, Any], home: Path) -> None:
     out.print("  its own pages   (each until Ctrl-C, on loopback)")
     store = f"sqlite:///{home / 'mlflow.db'}"
     for name, command in (
-        ("Prefect", f"PREFECT_HOME={home / 'prefect'} .venv/bin/prefect server start"),
-        ("MLflow", f".venv/bin/mlflow ui --backend-store-uri {store} --port 5000"),
+        ("Prefect", f"PREFECT_HOME={home / 'prefect'} {QUIET} .venv/bin/prefect server start"),
+        ("MLflow", f"{QUIET} .venv/bin/mlflow ui --backend-store-uri {store} --port 5000"),
         ("Evidently", f"TRIAGE_HOME={home} .venv/bin/triage drift serve"),
     ):
         out.print(f"  {name:<15} {command}", soft_wrap=True)
