@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -260,6 +261,15 @@ def test_the_views_are_exported_as_parquet(tmp_path: Path, mailbox: Path) -> Non
     counts = told(triage(tmp_path, "export", "views", "--json", "-"))
     table = parquet.read_table(tmp_path / "views" / "triage_decisions.parquet")
     assert table.num_rows == counts["triage_decisions"] == 5
+
+
+def test_text_without_a_lesson_is_forgotten_once_it_is_old(tmp_path: Path, mailbox: Path) -> None:
+    triage(tmp_path, "ingest", str(mailbox))
+    assert told(triage(tmp_path, "forget", "--json", "-")) == {"texts": 0}
+    with sqlite3.connect(tmp_path / "data" / "ledger.db") as connection:
+        connection.execute("UPDATE decisions SET decided_at = '2020-01-01 00:00:00.000000'")
+    assert told(triage(tmp_path, "forget", "--json", "-")) == {"texts": 5}
+    assert told(triage(tmp_path, "verify", "audit", "--json", "-"))["holds"] is True
 
 
 def test_a_device_is_written_to_and_never_replaced(tmp_path: Path) -> None:

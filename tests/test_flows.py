@@ -211,14 +211,14 @@ def resume(run: FlowRun, **answer: Any) -> FlowRun:
 def test_every_deployment_is_a_flow_of_ours_with_a_schedule_and_a_limit() -> None:
     described = {one.full_name: one for one in all_deployments()}
     assert sorted(described) == [
-        f"{flow}/triage" for flow in (JUDGE, "publish-reviews", "reconcile-feedback", RETRAIN, WATCH)
+        f"{flow}/triage" for flow in ("forget-texts", JUDGE, "publish-reviews", "reconcile-feedback", RETRAIN, WATCH)
     ]
     assert all(one.schedules and one.concurrency_limit == 1 for one in described.values())
     assert [one.full_name for one in all_deployments() if one.triggers] == [f"{RETRAIN}/triage"]
 
 
 def test_without_schedules_only_triggers_and_people_start_runs() -> None:
-    assert [one.schedules for one in all_deployments(schedules=False)] == [[]] * 5
+    assert [one.schedules for one in all_deployments(schedules=False)] == [[]] * 6
     assert [one.full_name for one in all_deployments(schedules=False) if one.triggers] == [f"{RETRAIN}/triage"]
 
 

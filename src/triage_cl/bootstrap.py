@@ -113,6 +113,12 @@ class App:
             self.ledger.append([policy], at)
         return ensure_champion(self.ledger, self.registry, self.settings.recipe, self.features_key, at)
 
+    def forget_texts(self, at: datetime) -> int:
+        """Delete the text of mail without a lesson that is older than `keep_text_days` at `at`; how many there were."""
+        from triage_cl.adapters.sql.retention import forget_texts
+
+        return forget_texts(self.ledger.engine, at - timedelta(days=self.settings.keep_text_days))
+
     def desk(self) -> Desk:
         """What decides mail in this process."""
         return Desk(self.ledger, self.keys, self.snapshots, self.settings.bars)

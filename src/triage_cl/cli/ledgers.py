@@ -1,6 +1,5 @@
 """`triage migrate`, `export`, `backup`, `restore`, `forget`, `settings`: the ledger's housekeeping."""
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -53,12 +52,9 @@ def restore(
 
 def forget(json: Json = None) -> None:
     """Delete the text of mail without a lesson that is older than `keep_text_days`."""
-    from triage_cl.adapters.sql.retention import forget_texts
     from triage_cl.bootstrap import bootstrap, utcnow
 
-    app = bootstrap()
-    before = utcnow() - timedelta(days=app.settings.keep_text_days)
-    _counts("Forgotten", {"texts": forget_texts(app.ledger.engine, before)}, json)
+    _counts("Forgotten", {"texts": bootstrap().forget_texts(utcnow())}, json)
 
 
 def settings(json: Json = None) -> None:
