@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import StrEnum
 
 from rich.console import Console, Group
 from rich.markup import escape
@@ -14,6 +15,14 @@ from triage_cl.usecases.review import Answer, ReviewTask
 
 #: How much of a mail is shown at once, characters.
 SHOWN = 3_000
+
+
+class Word(StrEnum):
+    """What may be typed that is no department."""
+
+    SKIP = "s"
+    STOP = "q"
+
 
 HELP = "number or name = department, Enter = accept the suggestion, s = skip, q = stop"
 
@@ -30,9 +39,9 @@ def answer_tasks(queue: JsonlReviews, taxonomy: Taxonomy, reviewer: str, clock: 
     for number, task in enumerate(tasks, 1):
         console.print(_screen(task, departments, number, len(tasks)))
         choice = _ask(console, task, departments)
-        if choice == "q":
+        if choice is Word.STOP:
             break
-        department = None if choice == "s" else choice
+        department = choice.id if isinstance(choice, Department) else None
         answered += queue.give([_answer(task, department, reviewer, clock())])
     return answered
 
@@ -58,29 +67,28 @@ def _screen(task: ReviewTask, departments: Sequence[Department], number: int, to
     )
 
 
-def _ask(console: Console, task: ReviewTask, departments: Sequence[Department]) -> str:
+def _ask(console: Console, task: ReviewTask, departments: Sequence[Department]) -> "Department | Word":
     while True:
         console.print("Department: ", end="")
         line = sys.stdin.readline()
         if not line:
-            return "q"
+            return Word.STOP
         choice = understand(line.strip(), task.suggestion, departments)
         if choice is not None:
             return choice
         console.print(f"[yellow]Not understood.[/] {HELP}")
 
 
-def understand(text: str, suggestion: str | None, departments: Sequence[Department]) -> str | None:
-    """The department's name that `text` means, 's' or 'q', or None where it means nothing or more than one."""
-    if text in {"s", "q"}:
-        return text
-    if not text:
-        return suggestion
+def understand(text: str, suggestion: str | None, departments: Sequence[Department]) -> "Department | Word | None":
+    """The department or word that `text` means, None where it means nothing or more than one department."""
+    if text in {word.value for word in Word}:
+        return Word(text)
     if text.isdecimal():
-        return departments[int(text) - 1].name if 1 <= int(text) <= len(departments) else None
-    matching = [d.name for d in departments if d.name.casefold().startswith(text.casefold())]
-    exact = [name for name in matching if name.casefold() == text.casefold()]
-    found = exact or matching
+        return departments[int(text) - 1] if 1 <= int(text) <= len(departments) else None
+    sought = (text or suggestion or "").casefold()
+    matching = [department for department in departments if department.name.casefold().startswith(sought)]
+    exact = [department for department in matching if department.name.casefold() == sought]
+    found = exact or (matching if text else [])
     return found[0] if len(found) == 1 else None
 
 

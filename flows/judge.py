@@ -22,7 +22,7 @@ def judge_challenger(at: datetime | None = None) -> dict[str, str]:
     with all evidence by then: the answer counts if the verdict is still to promote the same challenger.
     """
     with closing(bootstrap()) as app:
-        mirror_aliases(app.ledger, app.registry)
+        mirror_aliases(app.ledger, app.registry, app.features_key)
         judged = judge(app.ledger, app.settings.rule, at or utcnow(), app.settings.answer_window)
         if judged is None:
             return {"verdict": "nobody challenges"}

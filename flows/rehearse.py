@@ -22,7 +22,7 @@ from triage_cl.adapters.mail.archive import read_archive
 from triage_cl.bootstrap import App, bootstrap
 from triage_cl.domain.corrections import Correction
 from triage_cl.domain.errors import BadInput
-from triage_cl.usecases.backtest import readable
+from triage_cl.usecases.backtest_outcome import readable
 from triage_cl.usecases.changes import read_changes, read_departments
 from triage_cl.usecases.rehearsal import Rehearsal
 from triage_cl.usecases.rounds import Round

@@ -59,7 +59,7 @@ def test_after_a_merge_all_lessons_are_the_heir_s() -> None:
 
 def test_a_department_cannot_be_merged_into_itself() -> None:
     with pytest.raises(BadInput):
-        fold_taxonomy([*ABC, DepartmentMerged("a", "a")])
+        fold_taxonomy(ABC).apply(DepartmentMerged("a", "a"))
 
 
 def test_after_a_split_or_a_retirement_old_lessons_teach_nobody() -> None:
@@ -92,7 +92,12 @@ def test_a_department_that_is_gone_is_known_by_its_id() -> None:
 )
 def test_a_change_of_a_department_that_is_not_there_is_refused(change: DepartmentChange) -> None:
     with pytest.raises(UnknownDepartment, match="'x'"):
-        fold_taxonomy([*ABC, change])
+        fold_taxonomy(ABC).apply(change)
+
+
+def test_of_two_people_who_end_a_department_at_once_the_first_counts() -> None:
+    both = [*ABC, DepartmentMerged("a", "b"), DepartmentRetired("a"), DepartmentRenamed("a", "Alpha")]
+    assert fold_taxonomy(both) == fold_taxonomy(both[:-2])
 
 
 @given(st.text(max_size=300))

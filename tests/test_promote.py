@@ -15,9 +15,10 @@ from triage_cl.domain.errors import BadInput
 from triage_cl.domain.promotion import PromotionRule, Verdict
 from triage_cl.domain.review import ReviewPolicy
 from triage_cl.domain.versions import CHALLENGER, CHAMPION, AliasMoved, Judgement
+from triage_cl.learning.learner import Learner
 from triage_cl.usecases.ledger import Admission, Dispute
 from triage_cl.usecases.promote import conclude_duel, judge, last_closed_day, promote, roll_back, settle, weigh
-from triage_cl.usecases.retrain import ensure_champion, mirror_aliases, retrain, standing_at
+from triage_cl.usecases.retrain import ensure_champion, mirror_aliases, refresh_champion, retrain, standing_at
 
 KEY = b"k" * 32
 RULE = PromotionRule()
@@ -149,6 +150,36 @@ def test_rolling_back_makes_the_predecessor_champion_again(arena: Ledger, regist
     assert registry.aliased(CHAMPION) == first.version
 
 
+def test_a_rollback_is_not_undone_by_the_evidence_of_before(arena: Ledger, registry: FolderRegistry) -> None:
+    fight(arena, won=300, lost=40)
+    judged = judge(arena, RULE, LATER)
+    assert judged is not None
+    conclude_duel(arena, registry, judged, "a test", LATER)
+    roll_back(arena, registry, ("people complained",), "an operator", after(days=31))
+    again = judge(arena, RULE, after(days=60))
+    assert again is not None
+    assert (again.evidence.disputed, again.decision.verdict) == (0, Verdict.KEEP)
+
+
+def test_rolling_back_passes_over_versions_of_the_same_entrant(arena: Ledger, registry: FolderRegistry) -> None:
+    first, challenger = standing_at(arena).champion, standing_at(arena).challenger
+    assert challenger is not None
+    promote(arena, registry, challenger, ("because",), "an operator", LATER)
+    arena.append([a_correction("old-3", "billing", answered_at=LATER)], LATER)
+    refresh_champion(arena, registry, KEY, ["nightly"], LATER)
+    assert standing_at(arena).champion != challenger
+    assert standing_at(arena).challenger == first
+    assert roll_back(arena, registry, ("it was worse",), "an operator", LATER) == first
+
+
+def test_a_registry_that_was_lost_is_made_again(arena: Ledger, tmp_path: Path) -> None:
+    empty = FolderRegistry(tmp_path / "another")
+    assert mirror_aliases(arena, empty, KEY) == [CHALLENGER, CHAMPION]
+    champion = standing_at(arena).champion
+    assert champion is not None
+    assert Learner.restore(empty.snapshot(champion.version), KEY).fingerprint() == champion.fingerprint
+
+
 def test_without_a_predecessor_there_is_nothing_to_roll_back_to(ledger: Ledger, registry: FolderRegistry) -> None:
     ensure_champion(ledger, registry, "hashed-softmax", KEY, NOON)
     with pytest.raises(BadInput, match="no predecessor"):
@@ -159,7 +190,7 @@ def test_an_alias_that_a_crash_left_behind_is_moved_again(arena: Ledger, registr
     challenger = standing_at(arena).challenger
     assert challenger is not None
     registry.point(CHAMPION, challenger.version)
-    assert mirror_aliases(arena, registry) == [CHAMPION]
+    assert mirror_aliases(arena, registry, KEY) == [CHAMPION]
     champion = standing_at(arena).champion
     assert champion is not None
     assert registry.aliased(CHAMPION) == champion.version

@@ -11,9 +11,10 @@ from tests.office import Office, an_office, department_of
 from triage_cl.adapters.jsonl_reviews import JsonlReviews
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.domain.corrections import Correction, Origin
-from triage_cl.domain.departments import Department
+from triage_cl.domain.departments import Department, DepartmentMerged, DepartmentRenamed
 from triage_cl.domain.emails import Handover, Message
 from triage_cl.privacy.keys import Keys
+from triage_cl.usecases.learn import lessons_between
 from triage_cl.usecases.review import Answer, publish, reconcile
 from triage_cl.usecases.simulated_reviewer import SimulatedReviewer, plan_answers
 
@@ -110,6 +111,17 @@ def test_the_origin_tells_accepted_changed_and_from_scratch_apart(office: Office
     assert {fact.origin for fact in told} == set(Origin)
 
 
+def test_an_answer_given_before_a_department_changed_is_not_lost(office: Office, queue: JsonlReviews) -> None:
+    office.triage(10)
+    publish(office.ledger, queue, NOON)
+    queue.give(answers_to(queue, department="Billing"))
+    office.ledger.append([DepartmentRenamed("legal", "Law"), DepartmentMerged("billing", "legal")], NOON)
+    found = reconcile(office.ledger, queue, NOON)
+    head = office.ledger.position()
+    assert (found.unknown, found.corrections) == (0, len(list(queue.tasks())))
+    assert {lesson.department for lesson in lessons_between(office.ledger, 0, head, head)} == {"legal"}
+
+
 def test_blind_tasks_show_no_suggestion(office: Office, queue: JsonlReviews) -> None:
     office.answer(office.triage(40))
     office.triage(60, first=100, at=after(days=1))
@@ -176,7 +188,7 @@ DEPARTMENTS = [Department("a", "Accounts"), Department("b", "Board"), Department
     [
         ("2", "Board"),
         ("bo", "Board"),
-        ("", "Sales"),
+        ("", "Board"),
         ("s", "s"),
         ("q", "q"),
         ("9", None),
@@ -188,4 +200,5 @@ DEPARTMENTS = [Department("a", "Accounts"), Department("b", "Board"), Department
     ],
 )
 def test_a_line_in_the_terminal_means_one_department_or_nothing(typed: str, meant: str | None) -> None:
-    assert understand(typed, "Sales", DEPARTMENTS) == meant
+    found = understand(typed, "Board", DEPARTMENTS)
+    assert (found.name if isinstance(found, Department) else found) == meant

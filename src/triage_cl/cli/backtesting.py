@@ -9,7 +9,12 @@ from triage_cl.cli.output import Json, console, print_table, progress_bar, write
 
 if TYPE_CHECKING:
     from triage_cl.domain.emails import Message
-    from triage_cl.usecases.backtest import Change, Options, Outcome, Watch
+    from triage_cl.usecases.backtest import Watch
+    from triage_cl.usecases.backtest_outcome import Change, Options, Outcome
+
+
+HOUR = 1 / 24
+LONGEST_DAYS = 3_650
 
 
 def plug_into(app: typer.Typer) -> None:
@@ -45,7 +50,7 @@ def backtest(
     from triage_cl.adapters.mail.archive import read_archive
     from triage_cl.domain.errors import BadInput
     from triage_cl.settings import load_settings
-    from triage_cl.usecases.backtest import readable
+    from triage_cl.usecases.backtest_outcome import readable
     from triage_cl.usecases.backtest_summary import summarise
     from triage_cl.usecases.backtest_tables import report_of
 
@@ -88,11 +93,13 @@ def _options(
     from triage_cl.domain.errors import BadInput
     from triage_cl.domain.review import ReviewPolicy
     from triage_cl.learning.recipes import find_recipe
-    from triage_cl.usecases.backtest import Options
+    from triage_cl.usecases.backtest_outcome import Options
 
     find_recipe(champion), find_recipe(challenger)
-    if (delay is not None and delay < 0) or retrain_every < 0:
-        raise BadInput("--label-delay and --retrain-every must not be negative.")
+    if delay is not None and not 0 <= delay <= LONGEST_DAYS:
+        raise BadInput(f"--label-delay must be from 0 to {LONGEST_DAYS} days, not negative.")
+    if retrain_every != 0 and not HOUR <= retrain_every <= LONGEST_DAYS:
+        raise BadInput(f"--retrain-every must be 0, or from an hour to {LONGEST_DAYS} days.")
     try:
         policy, bars = ReviewPolicy(share=share, per_day=per_day), Bars(automatic=automatic_bar)
     except ValueError as error:
@@ -115,7 +122,7 @@ def _changes(path: Path | None) -> "tuple[Change, ...]":
     import json
 
     from triage_cl.domain.errors import BadInput
-    from triage_cl.usecases.backtest import Change
+    from triage_cl.usecases.backtest_outcome import Change
     from triage_cl.usecases.changes import read_changes
 
     try:
@@ -180,6 +187,11 @@ def _baselines(messages: "list[Message]") -> dict[str, dict[str, float | None]]:
     }
 
 
+def _halves(told: dict[str, float | None], form: str) -> str:
+    whole, half = ("–" if value is None else format(value, form) for value in (told["all"], told["second_half"]))
+    return f"{whole}, second half {half}"
+
+
 def _print(result: dict[str, Any], archive: Path, path: Path) -> None:
     estimate = result["estimate"]
     known = "too few answers"
@@ -189,10 +201,10 @@ def _print(result: dict[str, Any], archive: Path, path: Path) -> None:
         ("mails", f"{result['decided']:,}"),
         ("quarantined", f"{result['quarantined']:,}"),
         ("reviewed", f"{result['reviewed']:,} ({result['review_share']:.1%})"),
-        ("accuracy", f"{result['accuracy']['all']:.1%}, second half {result['accuracy']['second_half']:.1%}"),
+        ("accuracy", _halves(result["accuracy"], ".1%")),
         ("  as the answers alone tell it", known),
-        ("macro-F1", f"{result['macro_f1']['all']:.3f}, second half {result['macro_f1']['second_half']:.3f}"),
-        ("calibration error", f"{result['ece']['all']:.3f}, second half {result['ece']['second_half']:.3f}"),
+        ("macro-F1", _halves(result["macro_f1"], ".3f")),
+        ("calibration error", _halves(result["ece"], ".3f")),
         ("routed automatically", f"{result['automatic_share']:.1%}"),
         ("  of these right", "–" if result["automatic_accuracy"] is None else f"{result['automatic_accuracy']:.1%}"),
         ("promotions", str(sum(p["verdict"] == "promote" for p in result["promotions"]))),

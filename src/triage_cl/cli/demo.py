@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from triage_cl.cli.output import Json, console, print_table, write_json
+from triage_cl.cli.output import Json, console, print_table, write_file, write_json
 
 if TYPE_CHECKING:
     from triage_cl.settings import Settings
@@ -70,29 +70,30 @@ def _prepare(home: Path, mail: Path | None, days: int, mails_per_day: int, seed:
         if (home / "summary.json").is_file() or mark.read_text() != asked:
             shutil.rmtree(home)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not mark.is_file():
+    mark.write_text(asked)
+    if not (home / "mail.jsonl").is_file():
         if mail is None:
             _generate(home, days, mails_per_day, seed)
         else:
-            shutil.copyfile(mail, home / f"mail{''.join(mail.suffixes[-2:])}")
-        mark.write_text(asked)
+            shutil.copyfile(mail, home / "mail.part")
+            (home / "mail.part").replace(home / "mail.jsonl")
     return load_settings(
         home=home, database_url="", registry="mlflow", mlflow_tracking_uri="", review_share=0.15, reference_days=21
     )
 
 
 def _generate(home: Path, days: int, mails_per_day: int, seed: int) -> None:
-    import gzip
     import json
 
     from triage_cl.synthesis.stream import generate
 
     scenario = generate(seed=seed, days=days, mails_per_day=mails_per_day)
-    with gzip.open(home / "mail.jsonl.gz", "wt", encoding="utf-8") as file:
-        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in scenario.lines)
     departments = [{"id": id, "name": name} for id, name in scenario.departments]
-    (home / "departments.json").write_text(json.dumps(departments), encoding="utf-8")
-    (home / "changes.json").write_text(json.dumps(list(scenario.changes)), encoding="utf-8")
+    write_file(home / "departments.json", json.dumps(departments))
+    write_file(home / "changes.json", json.dumps(list(scenario.changes)))
+    lines = (json.dumps(line, ensure_ascii=False) + "\n" for line in scenario.lines)
+    # The mail comes last: a demo that has it has everything.
+    write_file(home / "mail.jsonl", "".join(lines))
 
 
 def _result(settings: "Settings", measured: dict[str, float]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def _run(settings: Settings, root: Path, running: contextlib.ExitStack) -> None:
         _start([sys.executable, "-m", "flows.serve", "--no-schedules"], root, environment, logs / "flows.log", running)
         if champion.wait() != 0:
             raise RehearsalFailed(_last_words(logs / "champion.log"))
-    command = [sys.executable, "-m", "flows.rehearsal", "--mail", str(mail_of(home))]
+    command = [sys.executable, "-m", "flows.rehearsal", "--mail", str(home / "mail.jsonl")]
     for name in ("departments", "changes"):
         if (home / f"{name}.json").is_file():
             command += [f"--{name}", str(home / f"{name}.json")]
@@ -61,11 +61,6 @@ def _run(settings: Settings, root: Path, running: contextlib.ExitStack) -> None:
     _follow(rehearsal)
     if rehearsal.wait() != 0:
         raise RehearsalFailed(_last_words(logs / "rehearsal.log"))
-
-
-def mail_of(home: Path) -> Path:
-    """The demo's archive."""
-    return next(path for path in sorted(home.glob("mail.*")) if ".jsonl" in path.name)
 
 
 def settings_environment(settings: Settings) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Departments, the versioned set of them, and what each kind of change means for old lessons."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -138,8 +139,12 @@ def department_id(name: str) -> str:
 
 
 def fold_taxonomy(changes: Iterable[DepartmentChange]) -> Taxonomy:
-    """The taxonomy after `changes`, in order."""
+    """The taxonomy after `changes`, in order.
+
+    A change that no longer makes sense, because somebody ended the department at the same moment, changes nothing.
+    """
     taxonomy = Taxonomy()
     for change in changes:
-        taxonomy = taxonomy.apply(change)
+        with suppress(BadInput):
+            taxonomy = taxonomy.apply(change)
     return taxonomy

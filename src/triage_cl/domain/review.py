@@ -11,6 +11,11 @@ from typing import ClassVar
 
 from triage_cl.domain.decisions import Action, Conclusion
 
+#: Disagreements need no more than this for a duel; under a budget a day they have at least the lower one.
+DISPUTED_MOST, DISPUTED_LEAST = 0.2, 0.02
+#: What is left of the share once a day's budget is spent.
+SPENT_PART = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewPolicy:
@@ -18,8 +23,8 @@ class ReviewPolicy:
 
     `share` of the mail is reviewed, or `per_day` mails a day where given. Every mail has at least `random_part` of
     the share as its probability, so that everything can be measured; a mail on which champion and challenger disagree
-    has at least `disputed_floor`, which `share` sets in either case; the rest follows doubt, 1 for an abstention, one
-    minus the lead over the second department otherwise. `blind_part` of the drawn, and every disputed mail, is shown
+    has at least the share itself (at most 0.2); the rest follows doubt, 1 for an abstention, one minus the lead over
+    the second department otherwise. `blind_part` of the drawn, and every disputed mail, is shown
     without the suggestion.
     """
 
@@ -27,7 +32,6 @@ class ReviewPolicy:
     share: float = 0.1
     per_day: int | None = None
     random_part: float = 0.25
-    disputed_part: float = 2.0
     blind_part: float = 0.25
 
     def __post_init__(self) -> None:
@@ -45,16 +49,20 @@ class ReviewPolicy:
         """The least probability of any mail."""
         return min(1.0, self.random_part * share)
 
+    def disputed(self, share: float) -> float:
+        """The least probability of a mail on which champion and challenger disagree, at this share."""
+        return max(self.disputed_floor, min(DISPUTED_MOST, share))
+
     @property
     def disputed_floor(self) -> float:
-        """The least probability of a mail on which champion and challenger disagree: it bounds a duel's bets."""
-        return min(1.0, max(self.random_part * self.share, min(0.2, self.disputed_part * self.share)))
+        """What no disputed mail's probability is ever below, whatever the day brings: it bounds a duel's bets."""
+        return min(DISPUTED_MOST, self.share) if self.per_day is None else DISPUTED_LEAST
 
     def probability(self, doubt: float, disputed: bool, share: float, slope: float) -> float:
         """The review probability of one mail, in (0, 1]."""
         if share >= 1:
             return 1.0
-        least = self.disputed_floor if disputed else 0.0
+        least = self.disputed(share) if disputed else 0.0
         return min(1.0, max(least, self.floor(share) + slope * doubt))
 
 
@@ -73,7 +81,8 @@ REFRESH = 32
 class Budget:
     """Finds the slope of the review probability that keeps to the policy's budget, from past mail alone.
 
-    What it says for a mail depends on earlier mails and their draws only, never on any answer.
+    What it says for a mail depends on earlier mails and their draws only, never on any answer. `seen` and `drawn`
+    count everything since `first_at`, `seen_today` and `drawn_today` the mails of the day of `last_at`.
     """
 
     policy: ReviewPolicy
@@ -81,6 +90,8 @@ class Budget:
     drawn: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
+    seen_today: int = 0
+    drawn_today: int = 0
     recent: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=HORIZON))
     _share: float = 0.0
     _slope: float = 0.0
@@ -88,7 +99,7 @@ class Budget:
 
     def probability(self, doubt: float, disputed: bool, at: datetime) -> float:
         """The review probability of the next mail."""
-        if self._fresh <= 0:
+        if self._fresh <= 0 or (self.policy.per_day is not None and self._is_new_day(at)):
             self._share = self._share_at(at)
             self._slope = self._find_slope()
             self._fresh = REFRESH
@@ -97,22 +108,36 @@ class Budget:
     def record(self, doubt: float, disputed: bool, drawn: bool, at: datetime) -> None:
         """Count a mail that was decided and stored."""
         self._fresh -= 1
+        if self._is_new_day(at):
+            self.seen_today = self.drawn_today = 0
         self.first_at = self.first_at or at
         self.last_at = at
         self.seen += 1
+        self.seen_today += 1
         self.drawn += drawn
+        self.drawn_today += drawn
         self.recent.append((doubt, disputed))
 
-    def _days(self, at: datetime) -> float:
-        return max(1.0, (at - self.first_at).total_seconds() / 86_400 + 1) if self.first_at else 1.0
+    def _is_new_day(self, at: datetime) -> bool:
+        return self.last_at is not None and at.date() != self.last_at.date()
 
     def _share_at(self, at: datetime) -> float:
+        """The share to aim at: the policy's, or what is left of the day's budget over what is left of its mail."""
         if self.policy.per_day is None:
             return self.policy.share
-        mails_a_day = self.seen / self._days(at)
-        return min(1.0, self.policy.per_day / mails_a_day) if mails_a_day else self.policy.share
+        seen, drawn = (0, 0) if self._is_new_day(at) else (self.seen_today, self.drawn_today)
+        left = self.policy.per_day - drawn
+        days = (at.date() - self.first_at.date()).days if self.first_at else 0
+        if days == 0:
+            return self.policy.share if left > 0 else self.policy.share * SPENT_PART
+        usual = max(1.0, (self.seen - seen) / days)
+        share = min(1.0, self.policy.per_day / usual)
+        coming = max(usual - seen, usual / 10)
+        return min(1.0, max(left / coming, share * SPENT_PART))
 
     def _target(self) -> float:
+        if self.policy.per_day is not None:
+            return self._share
         owed = self._share * self.seen - self.drawn
         return self._share + owed / HORIZON
 

@@ -5,23 +5,28 @@ simulated. The same archive, options and seed give the same outcome.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from triage_cl.domain.corrections import ANSWER_WINDOW, measures
-from triage_cl.domain.decisions import Bars, Decision
-from triage_cl.domain.departments import DepartmentAdded, DepartmentChange, DepartmentRenamed
+from triage_cl.domain.decisions import Decision
+from triage_cl.domain.departments import (
+    DepartmentAdded,
+    DepartmentChange,
+    DepartmentMerged,
+    DepartmentRenamed,
+    DepartmentSplit,
+)
 from triage_cl.domain.drift import DriftVerdict
-from triage_cl.domain.emails import Email, Message, Unreadable
-from triage_cl.domain.facts import Recorded
-from triage_cl.domain.promotion import PromotionRule
-from triage_cl.domain.review import ReviewPolicy
+from triage_cl.domain.emails import Email, Message
+from triage_cl.domain.errors import BadInput
 from triage_cl.domain.versions import Judgement
 from triage_cl.privacy.keys import Keys
-from triage_cl.usecases.departments import unused_id
+from triage_cl.usecases.backtest_outcome import Change, Judgment, Options, Outcome
+from triage_cl.usecases.departments import change_departments, unused_id
 from triage_cl.usecases.ledger import Ledger
-from triage_cl.usecases.promote import Judged, conclude_duel, judge
+from triage_cl.usecases.promote import conclude_duel, judge
 from triage_cl.usecases.receive import receive
 from triage_cl.usecases.registry import Registry
 from triage_cl.usecases.retrain import (
@@ -39,58 +44,6 @@ from triage_cl.usecases.triage import Desk
 
 #: How many mails are decided in one transaction.
 GROUP = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of departments at its date."""
-
-    at: datetime
-    changes: tuple[DepartmentChange, ...]
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a backtest varies. `delay` None takes an archive's own times; `retrain_every` None never challenges."""
-
-    policy: ReviewPolicy = ReviewPolicy()
-    bars: Bars = Bars()
-    champion: str = "hashed-softmax"
-    challenger: str = "tfidf-svm"
-    delay: timedelta | None = None
-    retrain_every: timedelta | None = timedelta(days=28)
-    rule: PromotionRule = PromotionRule()
-    seed: int = 0
-    changes: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Judgment:
-    """A look at the duel, at its time, and whether an alias moved."""
-
-    at: datetime
-    judged: Judged
-    moved: bool
-
-
-@dataclass
-class Outcome:
-    """Everything that happened: per mail the decision and the truth (department ids), and the judgements.
-
-    `answers` holds the settled ones, `history` the facts about model versions, aliases and judgements.
-    """
-
-    decisions: list[Decision] = field(default_factory=list)
-    truths: list[str | None] = field(default_factory=list)
-    answers: dict[str, str] = field(default_factory=dict)
-    threads: dict[str, str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    judgements: list[Judgment] = field(default_factory=list)
-    verdicts: list[tuple[datetime, DriftVerdict]] = field(default_factory=list)
-    history: list[Recorded] = field(default_factory=list)
-    unreadable: list[Unreadable] = field(default_factory=list)
-    fingerprint: str = ""
-    lessons: int = 0
 
 
 #: Tells how many mails of how many are done.
@@ -123,6 +76,7 @@ class Backtest:
         self._decided_at: dict[str, datetime] = {}
         self._changes = sorted(options.changes, key=lambda change: change.at)
         self._retrain_at: datetime | None = None
+        self._looked_at = 0
 
     def run(self, progress: Progress = lambda done, total: None) -> Outcome:
         """Decide every mail of the archive in its order, answering, learning, retraining and judging meanwhile."""
@@ -148,11 +102,15 @@ class Backtest:
         return self.keys.subkey("features")
 
     def _group(self, start: int) -> Sequence[Message]:
-        """The mails from `start` on that nothing happens between."""
-        size = 1 if self.options.delay == timedelta(0) else GROUP
+        """The mails from `start` on that nothing happens between, not even an answer to one of themselves."""
         until = self._next_at()
-        end = start + 1
-        while end < min(start + size, len(self.archive)) and _time(self.archive[end]) < until:
+        end = start
+        while end < min(start + GROUP, len(self.archive)):
+            message = self.archive[end]
+            if end > start and _time(message) >= until:
+                break
+            answers = plan_answers(message, _time(message), self.options.delay)
+            until = min([until, *(answer.at for answer in answers)])
             end += 1
         return self.archive[start:end]
 
@@ -163,15 +121,26 @@ class Backtest:
         return min(upcoming, default=datetime.max.replace(tzinfo=UTC))
 
     def _decide(self, group: Sequence[Message]) -> None:
-        emails = {email.id: (email, message) for message in group for email in [self._receive(message)]}
+        emails: dict[str, tuple[Email, Message]] = {}
+        for message in group:
+            email = self._receive(message)
+            emails.setdefault(email.id, (email, message))
+        decided = len(self.outcome.decisions)
         for decision in self.desk.triage([email for email, _ in emails.values()], at=lambda email: email.received_at):
             email, message = emails[decision.email_id]
-            truth = self._id_of(message.department) if message.department is not None else None
             self.outcome.decisions.append(decision)
-            self.outcome.truths.append(truth)
+            self.outcome.truths.append(self._truth(message))
             self.outcome.threads[email.id] = email.thread or email.id
             if decision.drawn:
                 self._ask(decision, message)
+        self.outcome.repeated += len(group) - (len(self.outcome.decisions) - decided)
+
+    def _truth(self, message: Message) -> str | None:
+        """Whose the mail is, as departments stand; one that ended without an heir keeps its name."""
+        if message.department is None:
+            return None
+        id = self._id_of(message.department)
+        return self.desk.taxonomy.teaches(id) or id
 
     def _receive(self, message: Message) -> Email:
         return receive(message, self.keys, _time(message))
@@ -206,9 +175,13 @@ class Backtest:
         while self._due and self._due[0][0] <= at:
             given.append(heapq.heappop(self._due)[2])
         self._introduce([answer.department for answer in given if answer.department is not None], at)
-        # Whoever answers for a department that ended meanwhile without an heir tells nobody anything.
-        told = [answer for answer in given if answer.department in self.desk.taxonomy.departments]
-        corrections = [correction_of(answer, self.desk.taxonomy) for answer in told]
+        for answer in given:
+            self.outcome.reviewed.add(answer.email_id)
+        # Whoever answers for a department that ended meanwhile means its heir; without one, nobody.
+        heirs = [replace(answer, department=self.desk.taxonomy.teaches(answer.department or "")) for answer in given]
+        told = [answer for answer in heirs if answer.department is not None]
+        known = {id.casefold(): id for id in self.desk.taxonomy.departments}
+        corrections = [correction_of(answer, known) for answer in told]
         self.ledger.append(corrections, at)
         for correction in corrections:
             in_time = measures(correction, self._decided_at[correction.email_id], ANSWER_WINDOW)
@@ -231,15 +204,23 @@ class Backtest:
         return self.ids[known]
 
     def _change(self, change: Change) -> None:
+        seen = [id for one in change.changes for id in _spoken_of(one) if id in self.outcome.names]
+        self._introduce(seen, change.at)
+        try:
+            change_departments(self.ledger, change.changes, change.at)
+        except BadInput as error:
+            raise BadInput(f"The change of {change.at:%Y-%m-%d} cannot be made: {error}") from None
         for named in change.changes:
             if isinstance(named, DepartmentAdded | DepartmentRenamed):
                 self.ids[named.name.casefold()] = named.id
                 self.outcome.names[named.id] = named.name
-        self.ledger.append(list(change.changes), change.at)
         self.desk.refresh()
 
     def _judge_and_retrain(self, at: datetime) -> None:
         self._retrain_at = at + self.options.retrain_every if self.options.retrain_every else None
+        if len(self.outcome.decisions) == self._looked_at:
+            return
+        self._looked_at = len(self.outcome.decisions)
         self._judge(at)
         if self.watch is not None:
             self.outcome.verdicts.append((at, self.watch(self.ledger, self.desk, at)))
@@ -265,17 +246,18 @@ class Backtest:
             self.outcome.fingerprint, self.outcome.lessons = learner.fingerprint(), learner.lessons
 
 
+def _spoken_of(change: DepartmentChange) -> tuple[str, ...]:
+    """The departments that must be there for a change."""
+    match change:
+        case DepartmentAdded():
+            return ()
+        case DepartmentMerged(id=id, into=into):
+            return (id, into)
+        case DepartmentSplit(id=id, parts=parts):
+            return (id, *parts)
+        case _:
+            return (change.id,)
+
+
 def _time(message: Message) -> datetime:
     return message.received_at or datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def readable(read: Iterator[Message | Unreadable]) -> tuple[list[Message], list[Unreadable]]:
-    """Messages in order of time (ties as read), and what could not be read."""
-    messages: list[Message] = []
-    unreadable: list[Unreadable] = []
-    for item in read:
-        if isinstance(item, Message):
-            messages.append(item)
-        else:
-            unreadable.append(item)
-    return sorted(messages, key=_time), unreadable

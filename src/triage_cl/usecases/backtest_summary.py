@@ -6,7 +6,7 @@ from typing import Any
 from triage_cl.domain.decisions import Action, Decision
 from triage_cl.statistics.estimators import Interval, aipw_mean, calibration_error, macro_f1
 from triage_cl.usecases.account import interval_as_json
-from triage_cl.usecases.backtest import Options, Outcome
+from triage_cl.usecases.backtest_outcome import Options, Outcome
 
 #: A figure with more digits than these differs by chance alone.
 DIGITS = 6
@@ -18,13 +18,14 @@ def summarise(
     """One JSON-ready object; the same outcome gives the same bytes."""
     decisions, truths = outcome.decisions, outcome.truths
     half = len(decisions) // 2
-    mails = len(decisions) + len(outcome.unreadable)
-    reviewed = len(outcome.answers)
+    mails = len(decisions) + outcome.repeated + len(outcome.unreadable)
+    reviewed = len(outcome.reviewed)
     automatic = [i for i, decision in enumerate(decisions) if decision.action is Action.AUTO and truths[i] is not None]
     right = [decision.department == truth for decision, truth in zip(decisions, truths, strict=True)]
     return {
         "mails": mails,
         "decided": len(decisions),
+        "repeated": outcome.repeated,
         "quarantined": len(outcome.unreadable),
         "reviewed": reviewed,
         "review_share": _rounded(reviewed / len(decisions) if decisions else 0.0),

@@ -8,7 +8,7 @@ from triage_cl.domain.decisions import Action, Decision
 from triage_cl.domain.promotion import Verdict
 from triage_cl.domain.versions import CHAMPION, AliasMoved, Judgement
 from triage_cl.statistics.estimators import Interval, coverage_curve
-from triage_cl.usecases.backtest import Judgment, Options, Outcome
+from triage_cl.usecases.backtest_outcome import Judgment, Options, Outcome
 from triage_cl.usecases.backtest_report import (
     BacktestReport,
     Baseline,
@@ -100,7 +100,7 @@ def _period(outcome: Outcome, starts_on: date, days: int, numbers: Sequence[int]
         mails=len(decisions),
         accuracy=sum(known) / len(known) if known else None,
         estimate=estimate(decisions, outcome),
-        reviewed=sum(decision.email_id in outcome.answers for decision in decisions),
+        reviewed=sum(decision.email_id in outcome.reviewed for decision in decisions),
         automatic_share=sum(decision.action is Action.AUTO for decision in decisions) / len(decisions),
     )
 

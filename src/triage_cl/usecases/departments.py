@@ -22,9 +22,20 @@ def change_departments(ledger: Ledger, changes: Sequence[DepartmentChange], at: 
     for change in changes:
         if isinstance(change, DepartmentAdded) and change.id in taxonomy.lessons_of:
             raise BadInput(f"A department with the id {change.id!r} exists or existed.")
+        if isinstance(change, DepartmentAdded | DepartmentRenamed):
+            _check_name(taxonomy, change.id, change.name)
         taxonomy = taxonomy.apply(change)
     ledger.append(changes, at)
     return taxonomy
+
+
+def _check_name(taxonomy: Taxonomy, id: str, name: str) -> None:
+    """Raise BadInput for a name that answers could not tell from another department's."""
+    if not name.strip():
+        raise BadInput("A department needs a name.")
+    for other in taxonomy.departments.values():
+        if other.id != id and name.casefold() in {other.id.casefold(), other.name.casefold()}:
+            raise BadInput(f"{name!r} is the name or id of {other.id!r} already.")
 
 
 def introduce(ledger: Ledger, names: Iterable[str], at: datetime) -> Mapping[str, str | None]:

@@ -29,7 +29,7 @@ class Answered:
     """A decision, with the settled answer of a drawn mail, where it got one.
 
     `thread` clusters mails (None where the text is no longer kept); `length` counts characters; `position` is the
-    ledger's when the decision was stored.
+    ledger's when the decision was stored, `drawn` what was stored of its draw.
     """
 
     decision: Decision
@@ -38,6 +38,7 @@ class Answered:
     received_at: datetime
     length: int
     position: int
+    drawn: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,8 @@ class Ledger(Protocol):
         """The last decisions, oldest first."""
         ...
 
-    def spending(self) -> tuple[int, int, datetime | None]:
-        """Mails decided, mails drawn, and the time of the first decision."""
+    def spending(self, since: datetime | None = None) -> tuple[int, int, datetime | None]:
+        """Mails decided since a time, mails drawn of them, and the time of the first of these decisions."""
         ...
 
     def disputes(self, champion: str, challenger: str) -> list[Dispute]:

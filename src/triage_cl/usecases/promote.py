@@ -13,7 +13,7 @@ from triage_cl.domain.corrections import ANSWER_WINDOW
 from triage_cl.domain.errors import BadInput
 from triage_cl.domain.promotion import Evidence, PromotionDecision, PromotionRule, Verdict, decide_promotion
 from triage_cl.domain.review import ReviewPolicy
-from triage_cl.domain.versions import CHALLENGER, CHAMPION, AliasMoved, Judgement, ModelVersion
+from triage_cl.domain.versions import CHALLENGER, CHAMPION, AliasMoved, Judgement, ModelVersion, Standing
 from triage_cl.statistics.sequences import BettingTest, ConfidenceSequence
 from triage_cl.usecases.ledger import Dispute, Ledger
 from triage_cl.usecases.registry import Registry
@@ -45,13 +45,28 @@ def look(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = 
     champion, challenger = standing.champion, standing.challenger
     if champion is None or challenger is None:
         return None
-    disputes = ledger.disputes(champion.entrant, challenger.entrant)
-    agreements = ledger.agreements(champion.entrant, challenger.entrant)
+    began_at = reign_began_at(ledger, standing)
+    disputes = [d for d in ledger.disputes(champion.entrant, challenger.entrant) if d.decision.decided_at >= began_at]
+    agreed = ledger.agreements(champion.entrant, challenger.entrant)
+    agreements = {day: mails for day, mails in agreed.items() if day >= began_at.astimezone(UTC).date()}
     strict = rule.for_challenger(standing.number_of(challenger.entrant))
     evidence = weigh(
         disputes, agreements, last_closed_day(at, window), least_probability(ledger), level=1 - strict.alpha
     )
     return Judged(champion, challenger, strict, evidence, decide_promotion(evidence, strict))
+
+
+def reign_began_at(ledger: Ledger, standing: Standing) -> datetime:
+    """When the champion's entrant became champion: what it and a challenger did before was another duel."""
+    began_at, reigning = datetime.min.replace(tzinfo=UTC), None
+    for recorded in ledger.facts(kinds=[AliasMoved.kind]):
+        move = recorded.fact
+        if isinstance(move, AliasMoved) and move.alias == CHAMPION and move.version is not None:
+            entrant = standing.versions[move.version].entrant
+            if reigning is not None and entrant != reigning:
+                began_at = recorded.at
+            reigning = entrant
+    return began_at
 
 
 def least_probability(ledger: Ledger) -> float:
@@ -158,7 +173,7 @@ def promote(
     if deposed is not None and deposed.version == version.version:
         raise BadInput(f"{version.version} is champion already.")
     move_alias(ledger, registry, CHAMPION, version, deposed, reasons, decided_by, at)
-    if deposed is not None:
+    if deposed is not None and deposed.entrant != version.entrant:
         why = (f"deposed by {version.version}, stays in shadow",)
         move_alias(ledger, registry, CHALLENGER, deposed, version, why, decided_by, at)
 
@@ -166,12 +181,14 @@ def promote(
 def roll_back(
     ledger: Ledger, registry: Registry, reasons: tuple[str, ...], decided_by: str, at: datetime
 ) -> ModelVersion:
-    """The champion's predecessor, champion again; raises BadInput where there was none."""
+    """The last champion of another entrant, champion again; raises BadInput where there was none."""
     standing = standing_at(ledger)
     moves = [recorded.fact for recorded in ledger.facts(kinds=[AliasMoved.kind])]
-    last = [move for move in moves if isinstance(move, AliasMoved) and move.alias == CHAMPION][-1:]
-    previous = last[0].previous if last else None
-    if previous is None:
+    reigns = [
+        standing.versions[m.version] for m in moves if isinstance(m, AliasMoved) and m.alias == CHAMPION and m.version
+    ]
+    others = [version for version in reigns if version.entrant != reigns[-1].entrant]
+    if not others:
         raise BadInput("The champion has no predecessor to roll back to.")
-    promote(ledger, registry, standing.versions[previous], ("rolled back", *reasons), decided_by, at)
-    return standing.versions[previous]
+    promote(ledger, registry, others[-1], ("rolled back", *reasons), decided_by, at)
+    return others[-1]

@@ -137,11 +137,20 @@ def move_alias(
     registry.point(alias, moved.version)
 
 
-def mirror_aliases(ledger: Ledger, registry: Registry) -> list[str]:
-    """Aliases that stood otherwise in the registry than in the ledger, now moved: the ledger is the truth."""
+def mirror_aliases(ledger: Ledger, registry: Registry, key: bytes) -> list[str]:
+    """Aliases that stood otherwise in the registry than in the ledger, now moved: the ledger is the truth.
+
+    A version that the registry lost is folded again.
+    """
     moved = []
-    for alias, version in sorted(standing_at(ledger).aliases.items()):
-        if registry.aliased(alias) != version:
-            registry.point(alias, version)
-            moved.append(alias)
+    standing = standing_at(ledger)
+    for alias, name in sorted(standing.aliases.items()):
+        if registry.aliased(alias) == name:
+            continue
+        if name is not None:
+            version = standing.versions[name]
+            learner = fold(ledger, version.recipe, key, version.start, version.through, version.as_of)
+            registry.register(entry_of(version), learner.snapshot())
+        registry.point(alias, name)
+        moved.append(alias)
     return moved

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from triage_cl.domain.corrections import Correction, Origin, Source
-from triage_cl.domain.departments import Taxonomy
 from triage_cl.domain.errors import UnknownDepartment
+from triage_cl.usecases.departments import names_ever
 from triage_cl.usecases.learn import taxonomy_at
 from triage_cl.usecases.ledger import Ledger
 
@@ -94,27 +94,32 @@ def publish(ledger: Ledger, queue: ReviewQueue, at: datetime) -> int:
 
 
 def reconcile(ledger: Ledger, queue: ReviewQueue, at: datetime) -> Reconciled:
-    """Record every answer that the queue has and the ledger has not; an unknown department teaches nobody."""
-    taxonomy = taxonomy_at(ledger)
+    """Record every answer that the queue has and the ledger has not; an unknown department teaches nobody.
+
+    A department means what it meant to the reviewer: it may be called otherwise by now, or be another's.
+    """
+    known = names_ever(ledger)
     corrections = []
     unknown = 0
     for answer in queue.answers():
         try:
-            corrections.append(correction_of(answer, taxonomy))
+            corrections.append(correction_of(answer, known))
         except UnknownDepartment:
             unknown += 1
     new = len(ledger.append(corrections, at))
     return Reconciled(new, len(corrections) - new, unknown)
 
 
-def correction_of(answer: Answer, taxonomy: Taxonomy, source: Source = Source.REVIEW) -> Correction:
-    """The correction that an answer is; raises UnknownDepartment."""
-    department = None if answer.department is None else taxonomy.named(answer.department).id
+def correction_of(answer: Answer, known: Mapping[str, str], source: Source = Source.REVIEW) -> Correction:
+    """The correction that an answer is; `known` gives ids by name, case folded. Raises UnknownDepartment."""
+    department = None if answer.department is None else known.get(answer.department.casefold())
+    if answer.department is not None and department is None:
+        raise UnknownDepartment(f"It was answered {answer.department!r}.")
     return Correction(
         email_id=answer.email_id,
         department=department,
         source=source,
-        origin=_origin(answer),
+        origin=_origin(answer, department, known),
         blind=answer.blind,
         reviewer=answer.reviewer,
         answer_id=answer.answer_id,
@@ -122,7 +127,7 @@ def correction_of(answer: Answer, taxonomy: Taxonomy, source: Source = Source.RE
     )
 
 
-def _origin(answer: Answer) -> Origin:
+def _origin(answer: Answer, department: str | None, known: Mapping[str, str]) -> Origin:
     if answer.suggestion is None:
         return Origin.SCRATCH
-    return Origin.ACCEPTED if answer.department == answer.suggestion else Origin.CHANGED
+    return Origin.ACCEPTED if known.get(answer.suggestion.casefold()) == department else Origin.CHANGED

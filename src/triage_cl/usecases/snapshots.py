@@ -65,5 +65,5 @@ def _restored(path: Path, key: bytes) -> Learner | None:
 
 def _serves(learner: Learner, version: ModelVersion, head: int) -> bool:
     if learner.recipe.kind == "batch":
-        return (learner.through, learner.as_of) == (version.through, version.as_of)
+        return learner.fingerprint() == version.fingerprint
     return version.as_of <= learner.as_of <= head

@@ -167,8 +167,12 @@ def budget_of(ledger: Ledger, policy: ReviewPolicy) -> Budget:
     """The budget as the decisions so far leave it."""
     seen, drawn, first_at = ledger.spending()
     budget = Budget(policy, seen=seen, drawn=drawn, first_at=first_at)
-    for decision in ledger.recent_decisions(HORIZON):
-        budget.recent.append((doubt_in(decision), decision.disputed))
+    recent = ledger.recent_decisions(HORIZON)
+    budget.recent.extend((doubt_in(decision), decision.disputed) for decision in recent)
+    if recent:
+        budget.last_at = recent[-1].decided_at
+        today = budget.last_at.replace(hour=0, minute=0, second=0, microsecond=0)
+        budget.seen_today, budget.drawn_today, _ = ledger.spending(since=today)
     return budget
 
 

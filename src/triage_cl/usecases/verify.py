@@ -4,12 +4,13 @@ import math
 from dataclasses import dataclass
 
 from triage_cl.domain.corrections import Correction
+from triage_cl.domain.errors import BadSnapshot
 from triage_cl.domain.versions import ModelVersion
 from triage_cl.learning.learner import Learner
 from triage_cl.privacy.keys import Keys
 from triage_cl.usecases.learn import fold
 from triage_cl.usecases.ledger import Ledger
-from triage_cl.usecases.registry import Registry
+from triage_cl.usecases.registry import Registry, UnknownVersion
 from triage_cl.usecases.retrain import standing_at
 from triage_cl.usecases.snapshots import Snapshots
 
@@ -46,8 +47,8 @@ def verify_replay(ledger: Ledger, registry: Registry, snapshots: Snapshots, key:
         replayed = fold(ledger, version.recipe, key, version.start, version.through, version.as_of)
         if not _same(replayed, version.fingerprint):
             found.append(Finding(version.through, f"{version.version}: the ledger now folds to another fingerprint"))
-        elif not _same(Learner.restore(registry.snapshot(version.version), key), version.fingerprint):
-            found.append(Finding(version.through, f"{version.version}: the registered snapshot is another"))
+        elif wrong := _wrong_snapshot(registry, version, key):
+            found.append(Finding(version.through, f"{version.version}: {wrong}"))
     live = [snapshots.load(ledger, version, key) for version in _acting(ledger)]
     for learner in live:
         recipe, start = learner.recipe.name, learner.start
@@ -55,6 +56,15 @@ def verify_replay(ledger: Ledger, registry: Registry, snapshots: Snapshots, key:
         if not _same(replayed, learner.fingerprint()):
             found.append(Finding(learner.through, f"{recipe}: the live learner differs from its replay"))
     return Checked(len(versions) + len(live), tuple(found))
+
+
+def _wrong_snapshot(registry: Registry, version: ModelVersion, key: bytes) -> str | None:
+    """What is wrong with a version's registered snapshot, None where it is the learner it should be."""
+    try:
+        learner = Learner.restore(registry.snapshot(version.version), key)
+    except (BadSnapshot, UnknownVersion) as error:
+        return str(error)
+    return None if _same(learner, version.fingerprint) else "the registered snapshot is another"
 
 
 def _same(learner: Learner, fingerprint: str) -> bool:
@@ -87,6 +97,8 @@ def verify_propensities(ledger: Ledger, keys: Keys) -> Checked:
             found.append(Finding(item.position, f"{decision.email_id}: the draw is not the keyed one"))
         if answered.get(decision.email_id, math.inf) <= item.position:
             found.append(Finding(item.position, f"{decision.email_id}: answered before it was decided"))
+        if item.drawn != decision.drawn:
+            found.append(Finding(item.position, f"{decision.email_id}: stored as drawn={item.drawn} against its draw"))
         drawn += decision.drawn
         expected += probability
         variance += probability * (1 - probability)

@@ -136,7 +136,7 @@ class Ledger:
                 answers = _settled_answers(connection, _drawn(page), self.answer_window)
                 for row in page:
                     decision, answer = mail_rows.decision_of(row), answers.get(row.email_id)
-                    yield Answered(decision, answer, row.thread, row.received_at, row.length, row.position)
+                    yield Answered(decision, answer, row.thread, row.received_at, row.length, row.position, row.drawn)
 
     def recent_decisions(self, count: int) -> list[Decision]:
         """The last decisions, oldest first."""
@@ -144,11 +144,13 @@ class Ledger:
         with reading(self.engine) as connection:
             return [mail_rows.decision_of(row) for row in reversed(connection.execute(wanted).all())]
 
-    def spending(self) -> tuple[int, int, datetime | None]:
-        """Mails decided, mails drawn, and the time of the first decision."""
+    def spending(self, since: datetime | None = None) -> tuple[int, int, datetime | None]:
+        """Mails decided since a time, mails drawn of them, and the time of the first of these decisions."""
         counted = sa.select(
             sa.func.count(), sa.func.count().filter(decisions.c.drawn), sa.func.min(decisions.c.decided_at)
         ).select_from(decisions)
+        if since is not None:
+            counted = counted.where(decisions.c.decided_at >= since)
         with reading(self.engine) as connection:
             seen, drawn, first_at = connection.execute(counted).one()
             return seen, drawn, first_at
