@@ -13,6 +13,8 @@ from triage_cl.domain.decisions import Action, Conclusion
 
 #: Disagreements need no more than this for a duel; under a budget a day they have at least the lower one.
 DISPUTED_MOST, DISPUTED_LEAST = 0.2, 0.02
+#: How much of the usual volume is that of the day before.
+RECENT_PART = 0.3
 #: What is left of the share once a day's budget is spent.
 SPENT_PART = 0.05
 
@@ -82,7 +84,8 @@ class Budget:
     """Finds the slope of the review probability that keeps to the policy's budget, from past mail alone.
 
     What it says for a mail depends on earlier mails and their draws only, never on any answer. `seen` and `drawn`
-    count everything since `first_at`, `seen_today` and `drawn_today` the mails of the day of `last_at`.
+    count everything since `first_at`, `seen_today` and `drawn_today` the mails of the day of `last_at`; `usual` is the
+    volume of the days before it, recent ones weighing most, 0 on the first.
     """
 
     policy: ReviewPolicy
@@ -92,6 +95,7 @@ class Budget:
     last_at: datetime | None = None
     seen_today: int = 0
     drawn_today: int = 0
+    usual: float = 0.0
     recent: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=HORIZON))
     _share: float = 0.0
     _slope: float = 0.0
@@ -109,6 +113,7 @@ class Budget:
         """Count a mail that was decided and stored."""
         self._fresh -= 1
         if self._is_new_day(at):
+            self.usual = self._usual_from()
             self.seen_today = self.drawn_today = 0
         self.first_at = self.first_at or at
         self.last_at = at
@@ -125,15 +130,19 @@ class Budget:
         """The share to aim at: the policy's, or what is left of the day's budget over what is left of its mail."""
         if self.policy.per_day is None:
             return self.policy.share
-        seen, drawn = (0, 0) if self._is_new_day(at) else (self.seen_today, self.drawn_today)
+        new_day = self._is_new_day(at)
+        seen, drawn = (0, 0) if new_day else (self.seen_today, self.drawn_today)
         left = self.policy.per_day - drawn
-        days = (at.date() - self.first_at.date()).days if self.first_at else 0
-        if days == 0:
+        usual = self._usual_from() if new_day else self.usual
+        if not usual:
             return self.policy.share if left > 0 else self.policy.share * SPENT_PART
-        usual = max(1.0, (self.seen - seen) / days)
         share = min(1.0, self.policy.per_day / usual)
         coming = max(usual - seen, usual / 10)
         return min(1.0, max(left / coming, share * SPENT_PART))
+
+    def _usual_from(self) -> float:
+        """The usual volume once the day of `last_at` is over: a moving average."""
+        return self.usual + RECENT_PART * (self.seen_today - self.usual) if self.usual else float(self.seen_today)
 
     def _target(self) -> float:
         if self.policy.per_day is not None:

@@ -173,6 +173,8 @@ def budget_of(ledger: Ledger, policy: ReviewPolicy) -> Budget:
         budget.last_at = recent[-1].decided_at
         today = budget.last_at.replace(hour=0, minute=0, second=0, microsecond=0)
         budget.seen_today, budget.drawn_today, _ = ledger.spending(since=today)
+        days = (today.date() - first_at.date()).days if first_at else 0
+        budget.usual = (seen - budget.seen_today) / days if days else 0.0
     return budget
 
 
