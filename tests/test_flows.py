@@ -146,8 +146,8 @@ def plant(app: App, name: str, mails: int, department: str, at: datetime, **deci
     return ids
 
 
-def plant_victory(app: App) -> tuple[str, str]:
-    """A duel that the challenger wins again and again; the versions of champion and challenger."""
+def plant_victory(app: App, at: datetime = NOON) -> tuple[str, str]:
+    """A duel from `at` on that the challenger wins again and again; the versions of champion and challenger."""
     if standing_at(app.ledger).challenger is None:
         retrain(app.ledger, app.registry, app.settings.challenger, app.features_key, ["a test"], NOON)
     standing = standing_at(app.ledger)
@@ -159,8 +159,8 @@ def plant_victory(app: App) -> tuple[str, str]:
     def disagrees(id: str) -> tuple[ShadowDecision, ...]:
         return (ShadowDecision(id, entrant, "sales", 0.9),)
 
-    ids = plant(app, f"dispute-{uuid4()}", 300, "billing", NOON, disputed=True, disagreements=disagrees)
-    app.ledger.append([a_correction(id, "sales") for id in ids], NOON)
+    ids = plant(app, f"dispute-{uuid4()}", 300, "billing", at, disputed=True, disagreements=disagrees)
+    app.ledger.append([a_correction(id, "sales", answered_at=at + timedelta(hours=1)) for id in ids], at)
     return champion.version, challenger.version
 
 
@@ -289,10 +289,12 @@ def test_an_approved_promotion_moves_the_champion_with_its_reasons(stage: Stage,
 
 @pytest.mark.integration
 def test_a_refused_promotion_retires_the_challenger_and_nobody_is_asked_twice(stage: Stage, app: App) -> None:
-    champion, challenger = plant_victory(app)
-    run = the_run(JUDGE, at=LATER.isoformat())
+    # What was before the present champion's reign is no evidence.
+    champion, challenger = plant_victory(app, at=LATER + timedelta(days=1))
+    afterwards = LATER + timedelta(days=10)
+    run = the_run(JUDGE, at=afterwards.isoformat())
     assert run.state_name == "Suspended"
-    assert the_run(JUDGE, at=LATER.isoformat()).state_name == "Completed"
+    assert the_run(JUDGE, at=afterwards.isoformat()).state_name == "Completed"
     assert standing_at(app.ledger).aliases[CHAMPION] == champion
 
     assert resume(run, approved=False, approver="Grace").state_name == "Completed"
