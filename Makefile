@@ -41,12 +41,13 @@ format: | $(project) ## repair what can be repaired without thinking
 wheel: | $(project) ## build the library's wheel into dist/
 	.venv/bin/hatchling build --target wheel
 
-lock: | $(installer) ## write both lock files anew after a change of dependencies, keeping versions where possible
+lock: | $(installer) ## write the lock files anew after a change of dependencies, keeping versions where possible
 	echo uv | $(compile) $(raise) - --output-file bootstrap.lock
-	$(compile) $(raise) pyproject.toml --extra flows --group dev --output-file requirements.lock
+	$(compile) $(raise) pyproject.toml --all-extras --group dev --output-file requirements.lock
+	echo label-studio==1.23.2 | $(compile) $(raise) - --output-file label-studio.lock
 
 upgrade: raise := --upgrade
-upgrade: lock ## write both lock files anew with the newest versions allowed
+upgrade: lock ## write the lock files anew with the newest versions allowed
 
 define require_python
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo >&2 \

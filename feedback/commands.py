@@ -27,15 +27,15 @@ def answer(
     from feedback.terminal import answer_tasks
     from triage_cl.bootstrap import bootstrap, utcnow
     from triage_cl.usecases.learn import taxonomy_at
+    from triage_cl.usecases.reconcile import reconcile as take_back
     from triage_cl.usecases.review import publish as publish_tasks
-    from triage_cl.usecases.review import reconcile as take_back
 
     app = bootstrap()
     app.ensure_ready(utcnow())
-    publish_tasks(app.ledger, app.queue, utcnow())
+    publish_tasks(app.ledger, app.file_queue, utcnow())
     taxonomy = taxonomy_at(app.ledger)
-    given = answer_tasks(app.queue, taxonomy, app.keys.pseudonym(reviewer), utcnow)
-    found = take_back(app.ledger, app.queue, utcnow())
+    given = answer_tasks(app.file_queue, taxonomy, app.keys.pseudonym(reviewer), utcnow)
+    found = take_back(app.ledger, app.file_queue, utcnow())
     console().print(f"{given} answered, {found.corrections} recorded in the ledger.")
 
 
@@ -75,7 +75,7 @@ def simulate(
 def reconcile(json: Json = None) -> None:
     """Record every answer that the queue has and the ledger has not."""
     from triage_cl.bootstrap import bootstrap, utcnow
-    from triage_cl.usecases.review import reconcile as take_back
+    from triage_cl.usecases.reconcile import reconcile as take_back
 
     app = bootstrap()
     found = take_back(app.ledger, app.queue, utcnow())

@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 
 from triage_cl.bootstrap import bootstrap, utcnow
-from triage_cl.usecases.review import reconcile
+from triage_cl.usecases.reconcile import reconcile
 
 
 @flow

@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.label_studio_server import RunningLabelStudio, running_label_studio
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.migrate import migrate
 
@@ -242,3 +243,10 @@ def postgresql_ledger(postgresql_url: str) -> Iterator[Ledger]:
     """A migrated, empty ledger on PostgreSQL, where the test is about that."""
     with closing(Ledger(postgresql_url)) as ledger:
         yield ledger
+
+
+@pytest.fixture(scope="session")
+def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLabelStudio]:
+    """A real Label Studio, one for all tests: each makes projects of its own."""
+    with running_label_studio(tmp_path_factory.mktemp("label-studio")) as server:
+        yield server

@@ -35,6 +35,7 @@ def fill(ledger: Ledger) -> None:
         NOW,
     )
     ledger.published({"disputed": "task-1"}, after(seconds=0.5))
+    ledger.move_cursor("reader", "7", NOON)
     ledger.quarantine([Unreadable("inbox:1", "no body")], NOON)
 
 

@@ -15,10 +15,13 @@ from alembic.script import ScriptDirectory
 
 from tests.builders import NOON, NOW, a_correction, after, an_admission, one_of_each_kind
 from triage_cl.adapters.sql.ledger import Ledger
+from triage_cl.adapters.sql.mail_rows import rows_of
 from triage_cl.adapters.sql.migrate import HEAD, MIGRATIONS, REVISIONS, is_current, migrate, revision_of
-from triage_cl.adapters.sql.schema import metadata
+from triage_cl.adapters.sql.partitions import ensure_partitions
+from triage_cl.adapters.sql.schema import metadata, month_of
 from triage_cl.adapters.sql.views import VIEWS
 from triage_cl.domain.errors import LedgerNotMigrated
+from triage_cl.usecases.ledger import Admission
 
 
 def test_the_revisions_named_are_those_of_the_migrations() -> None:
@@ -42,18 +45,36 @@ def test_an_empty_database_becomes_a_ledger(empty_url: str) -> None:
         assert ledger.position() == 0
 
 
+def admit_at_first_revision(ledger: Ledger, admissions: list[Admission]) -> None:
+    """As the first version wrote them, into the tables as they were."""
+    was = sa.MetaData()
+    with ledger.engine.begin() as connection:
+        ensure_partitions(connection, {month_of(admission.decision.decided_at) for admission in admissions})
+        was.reflect(connection, only=["emails", "payloads", "decisions"])
+        for rows in map(rows_of, admissions):
+            for name, row in (("emails", rows.email), ("payloads", rows.payload), ("decisions", rows.decision)):
+                columns = {
+                    column.name: getattr(metadata.tables[name].c, column.name).type for column in was.tables[name].c
+                }
+                insert = sa.insert(sa.table(name, *(sa.column(key, kind) for key, kind in columns.items())))
+                connection.execute(insert, row | ({} if name == "payloads" else {"position": 0}))
+
+
 def test_a_ledger_of_the_first_revision_keeps_all_its_data(empty_url: str) -> None:
     with closing(Ledger(empty_url)) as ledger:
         migrate(ledger.engine, to="0001")
         assert revision_of(ledger.engine) == "0001"
         facts = ledger.append(one_of_each_kind(), NOON)
         admissions = [an_admission("mail-1"), an_admission("mail-2", decided_at=after(days=40))]
-        ledger.admit(admissions, NOW)
+        admit_at_first_revision(ledger, admissions)
         migrate(ledger.engine)
         assert is_current(ledger.engine)
         assert list(ledger.facts()) == facts
         assert ledger.broken_link() is None
         assert [item.decision for item in ledger.decisions()] == [admission.decision for admission in admissions]
+        assert ledger.feed(0, 9) == [(1, admissions[0].decision), (2, admissions[1].decision)]
+        assert ledger.admit([an_admission("mail-3")], NOW) == ["mail-3"]
+        assert ledger.fed() == 3
         assert ledger.emails(["mail-2"]) == {"mail-2": admissions[1].email}
         with ledger.engine.connect() as connection:
             assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)

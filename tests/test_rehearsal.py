@@ -24,9 +24,10 @@ from triage_cl.privacy.keys import Keys
 from triage_cl.usecases.changes import Changes, read_changes, read_departments
 from triage_cl.usecases.departments import change_departments, introduce
 from triage_cl.usecases.learn import CHANGES, taxonomy_at
+from triage_cl.usecases.reconcile import reconcile
 from triage_cl.usecases.rehearsal import Rehearsal
 from triage_cl.usecases.retrain import ensure_champion
-from triage_cl.usecases.review import publish, reconcile
+from triage_cl.usecases.review import publish
 from triage_cl.usecases.rounds import MOST_ROUNDS, Round, plan_rounds
 from triage_cl.usecases.snapshots import Snapshots
 from triage_cl.usecases.triage import Desk

@@ -15,7 +15,8 @@ from triage_cl.domain.departments import Department, DepartmentMerged, Departmen
 from triage_cl.domain.emails import Handover, Message
 from triage_cl.privacy.keys import Keys
 from triage_cl.usecases.learn import lessons_between
-from triage_cl.usecases.review import Answer, publish, reconcile
+from triage_cl.usecases.reconcile import reconcile
+from triage_cl.usecases.review import Answer, publish
 from triage_cl.usecases.simulated_reviewer import SimulatedReviewer, plan_answers
 
 

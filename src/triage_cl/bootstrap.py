@@ -1,11 +1,13 @@
 """From settings to the wired application: everything that touches the outside is built on first use."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from triage_cl.adapters.access_file import Access, load_or_make
 from triage_cl.adapters.jsonl_reviews import JsonlReviews
 from triage_cl.adapters.key_file import load_or_create
 from triage_cl.adapters.sql.ledger import Ledger
@@ -17,9 +19,13 @@ from triage_cl.privacy.keys import Keys
 from triage_cl.settings import Settings, load_settings
 from triage_cl.usecases.registry import Registry
 from triage_cl.usecases.retrain import ensure_champion
+from triage_cl.usecases.review import ReviewQueue
 from triage_cl.usecases.snapshots import Snapshots
 from triage_cl.usecases.triage import Desk
 from triage_cl.usecases.watch import Comparison, Windows
+
+if TYPE_CHECKING:
+    from triage_cl.adapters.label_studio.reviews import LabelStudioReviews
 
 
 def utcnow() -> datetime:
@@ -83,9 +89,36 @@ class App:
         return MlflowRegistry(self.settings.mlflow_uri, str(self.home / "mlflow-artifacts"))
 
     @cached_property
-    def queue(self) -> JsonlReviews:
+    def access(self) -> Access:
+        """The secrets by which the parts of this installation know each other; those in the settings come first."""
+        settings = self.settings
+        given = {
+            "api_key": settings.api_key,
+            "webhook_secret": settings.webhook_secret,
+            "signing_secret": settings.signing_secret,
+            "label_studio_token": settings.label_studio_token,
+        }
+        told = {name: secret.get_secret_value() for name, secret in given.items() if secret is not None}
+        return replace(load_or_make(self.home / "access"), **told)
+
+    @cached_property
+    def queue(self) -> ReviewQueue:
         """Where reviewers find tasks and leave answers."""
+        return self.file_queue if self.settings.reviews == "file" else self.label_studio
+
+    @cached_property
+    def file_queue(self) -> JsonlReviews:
+        """The queue in files, answered in the terminal."""
         return JsonlReviews(self.home / "reviews")
+
+    @cached_property
+    def label_studio(self) -> "LabelStudioReviews":
+        """The queue in Label Studio."""
+        from triage_cl.adapters.label_studio.connection import Connection
+        from triage_cl.adapters.label_studio.reviews import LabelStudioReviews
+
+        connection = Connection(self.settings.label_studio_url, self.access.label_studio_token)
+        return LabelStudioReviews(connection, self.ledger, self.keys)
 
     @property
     def reports(self) -> Path:

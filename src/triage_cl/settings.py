@@ -3,6 +3,7 @@
 `docs/reference/settings.md` is made from this file; `triage settings` prints what is in force.
 """
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from tomllib import TOMLDecodeError
@@ -19,7 +20,7 @@ from pydantic_settings import (
 from triage_cl.domain.decisions import Bars
 from triage_cl.domain.errors import BadSettings
 from triage_cl.domain.promotion import PromotionRule
-from triage_cl.domain.review import ReviewPolicy
+from triage_cl.domain.review import ReviewGroups, ReviewPolicy
 
 
 class Settings(BaseSettings):
@@ -53,6 +54,35 @@ class Settings(BaseSettings):
     current_days: float = Field(7, gt=0, description="Length of the current window of the drift report, days.")
     reference_days: float = Field(28, gt=0, description="Length of the reference window before it, days.")
     keep_text_days: int = Field(90, ge=1, description="Days that the text of mail without a lesson is kept.")
+    reviews: Literal["file", "label-studio"] = Field("file", description="Where reviewers find tasks.")
+    review_groups: dict[str, list[str]] = Field(
+        {}, description="Departments whose mail only some reviewers see, by the name of their group (a project each)."
+    )
+    archive_days: float = Field(7, ge=0, description="Days after which an answered review task is put away.")
+    label_studio_url: str = Field("http://127.0.0.1:8080", description="Where Label Studio is.")
+    label_studio_email: str = Field("triage@example.com", description="Label Studio's first user, who sets it up.")
+    label_studio_token: SecretStr | None = Field(
+        None, description="That user's API key; unset: made on the first start, kept in `home/access`."
+    )
+    service_url: str = Field("http://127.0.0.1:8700", description="Where `triage serve` is.")
+    receiver_url: str = Field(
+        "http://127.0.0.1:8701", description="Where Label Studio finds the receiver of its webhooks."
+    )
+    console_url: str = Field("http://127.0.0.1:8702", description="Where the console is.")
+    mlflow_url: str = Field("http://127.0.0.1:5000", description="Where MLflow's pages are, for links.")
+    evidently_url: str = Field("http://127.0.0.1:8000", description="Where Evidently's pages are, for links.")
+    api_key: SecretStr | None = Field(
+        None, description="What opens the service and the console; unset: made on the first start, in `home/access`."
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="What proves a webhook to be Label Studio's; unset: made on the first start, in `home/access`.",
+    )
+    signing_secret: SecretStr | None = Field(
+        None, description="What signs decisions that are sent; unset: made on the first start, in `home/access`."
+    )
+    subscribers: list[str] = Field([], description="URLs to which every decision is sent, signed.")
+    waiting_mails: int = Field(2_000, ge=1, description="Mails that may wait in the service before it answers 429.")
     group: int = Field(64, ge=1, le=5_000, description="Mails decided and stored in one transaction.")
 
     @classmethod
@@ -96,6 +126,23 @@ class Settings(BaseSettings):
     def answer_window(self) -> timedelta:
         """How long an answer may take and still measure."""
         return timedelta(days=self.answer_days)
+
+    @property
+    def groups(self) -> ReviewGroups:
+        """Which reviewers see which mail."""
+        return ReviewGroups(self.review_groups)
+
+    def environment(self) -> dict[str, str]:
+        """These settings as the environment of a child process; no secret is in it but those of our environment."""
+        plain = self.model_dump(mode="json", exclude=SECRETS, exclude_none=True)
+        return {
+            f"TRIAGE_{name.upper()}": json.dumps(value) if isinstance(value, list | dict) else str(value)
+            for name, value in plain.items()
+        }
+
+
+#: Settings that are never shown, nor handed on.
+SECRETS = {"key", "label_studio_token", "api_key", "webhook_secret", "signing_secret"}
 
 
 def load_settings(**given: object) -> Settings:

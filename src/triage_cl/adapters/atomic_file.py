@@ -1,7 +1,9 @@
 """Files that are there complete or not at all."""
 
+import contextlib
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,3 +54,22 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def create_once(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, complete or not at all, unless somebody was faster.
+
+    Of several processes that create it at the same moment one wins; nobody ever sees another's or a part.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(unfinished, path)
+            _sync_folder(path.parent)
+    finally:
+        Path(unfinished).unlink()

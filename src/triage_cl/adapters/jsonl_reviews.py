@@ -36,10 +36,20 @@ class JsonlReviews:
         _append(self._tasks, [asdict(task) for task in tasks if task.email_id not in offered])
         return {task.email_id: task.email_id for task in tasks}
 
-    def tasks(self) -> Iterator[ReviewTask]:
-        """Every task ever offered, in the order of offering."""
+    def refresh(self, tasks: Mapping[str, ReviewTask]) -> None:
+        """Show other suggestions in tasks that were offered: what is written last is shown."""
+        _append(self._tasks, [asdict(task) for task in tasks.values()])
+
+    def archive(self, task_ids: Sequence[str]) -> None:
+        """Nothing to do: an answered task is not shown again."""
+
+    def tasks(self) -> list[ReviewTask]:
+        """Every task ever offered, in the order of offering, as it is shown now."""
+        offered = {}
         for row, _ in _rows(self._tasks, 0):
-            yield ReviewTask(**row | {"received_at": datetime.fromisoformat(row["received_at"])})
+            read = {"received_at": datetime.fromisoformat(row["received_at"]), "reasons": tuple(row.get("reasons", ()))}
+            offered[row["email_id"]] = ReviewTask(**row | read)
+        return list(offered.values())
 
     def open_tasks(self) -> list[ReviewTask]:
         """Tasks without an answer, most urgent first."""
@@ -57,7 +67,11 @@ class JsonlReviews:
         """Answers that this object has not handed over yet."""
         for row, end in _rows(self._answers, self._read):
             self._read = end
-            yield Answer(**row | {"answered_at": datetime.fromisoformat(row["answered_at"])})
+            read = {"answered_at": datetime.fromisoformat(row["answered_at"]), "flags": tuple(row.get("flags", ()))}
+            yield Answer(**row | read)
+
+    def acknowledge(self) -> None:
+        """Nothing to do: whoever starts anew reads all answers again."""
 
 
 def _append(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -43,7 +43,7 @@ def _run(settings: Settings, root: Path, running: contextlib.ExitStack) -> None:
     logs.mkdir(exist_ok=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
-    environment = os.environ | prefect_environment(home, url) | settings_environment(settings)
+    environment = os.environ | prefect_environment(home, url) | settings.environment()
     with console(stderr=True).status("Starting Prefect and MLflow …"):
         server = start_prefect_server(home, port)
         running.callback(stop, server)
@@ -61,12 +61,6 @@ def _run(settings: Settings, root: Path, running: contextlib.ExitStack) -> None:
     _follow(rehearsal)
     if rehearsal.wait() != 0:
         raise RehearsalFailed(_last_words(logs / "rehearsal.log"))
-
-
-def settings_environment(settings: Settings) -> dict[str, str]:
-    """The settings as the environment of a child process."""
-    plain = settings.model_dump(mode="json", exclude={"key"}, exclude_none=True)
-    return {f"TRIAGE_{name.upper()}": str(value) for name, value in plain.items()}
 
 
 def _start(

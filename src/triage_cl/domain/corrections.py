@@ -34,7 +34,8 @@ class Correction:
     """A reviewer's answer for one mail: a department's id, or None for a skipped or withdrawn one.
 
     `answer_id` is the outside's identity of this very answer (task and version of the answer there), so that
-    recording it twice is recording it once. `reviewer` is a pseudonym.
+    recording it twice is recording it once; what stands before its first colon names the way it came. `reviewer` is a
+    pseudonym. `flags` are what else the reviewer marked, such as "personal-data".
     """
 
     kind: ClassVar[str] = "correction"
@@ -46,6 +47,7 @@ class Correction:
     reviewer: str
     answer_id: str
     answered_at: datetime
+    flags: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:

@@ -12,6 +12,8 @@ TriageError
 ├── LedgerNotMigrated
 ├── RegistryUnavailable
 ├── OrchestratorUnavailable
+├── ReviewScreenUnavailable
+├── Overloaded
 └── NoSpace
 """
 
@@ -66,6 +68,14 @@ class RegistryUnavailable(TriageError):
 
 class OrchestratorUnavailable(TriageError):
     """The Prefect server cannot be reached."""
+
+
+class ReviewScreenUnavailable(TriageError):
+    """Label Studio cannot be reached, or refuses the key."""
+
+
+class Overloaded(TriageError):
+    """More mail is waiting than can be decided soon; try again later."""
 
 
 class NoSpace(TriageError):

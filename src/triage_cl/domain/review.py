@@ -5,6 +5,7 @@ probability, settled before any answer exists, and one keyed uniform number real
 """
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -159,3 +160,23 @@ class Budget:
             mean = sum(self.policy.probability(*mail, self._share, middle) for mail in known) / len(known)
             low, high = (middle, high) if mean < target else (low, middle)
         return low
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewGroups:
+    """Which departments' mail only some reviewers may see: names or ids by group; all other mail is in `others`."""
+
+    departments: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    others: str = "Mail"
+
+    def names(self) -> list[str]:
+        """Every group, that of all other mail first."""
+        return [self.others, *(name for name in self.departments if name != self.others)]
+
+    def group_of(self, id: str | None, name: str | None) -> str:
+        """The group whose reviewers see mail that is concluded to belong to this department."""
+        sought = {text.casefold() for text in (id, name) if text}
+        for group, members in self.departments.items():
+            if sought & {member.casefold() for member in members}:
+                return group
+        return self.others

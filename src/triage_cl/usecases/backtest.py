@@ -28,6 +28,7 @@ from triage_cl.usecases.departments import change_departments, unused_id
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.promote import conclude_duel, judge
 from triage_cl.usecases.receive import receive
+from triage_cl.usecases.reconcile import correction_of
 from triage_cl.usecases.registry import Registry
 from triage_cl.usecases.retrain import (
     STANDING,
@@ -37,7 +38,7 @@ from triage_cl.usecases.retrain import (
     retrain,
     standing_at,
 )
-from triage_cl.usecases.review import Answer, correction_of
+from triage_cl.usecases.review import Answer
 from triage_cl.usecases.simulated_reviewer import plan_answers
 from triage_cl.usecases.snapshots import Snapshots
 from triage_cl.usecases.triage import Desk

@@ -50,6 +50,24 @@ class Dispute:
     answer: Correction | None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """A review task without an answer, as the review screen names it, and the decision that it is about."""
+
+    task_id: str
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What reviewers have before them: open tasks and the oldest one's time; drawn mail that is no task yet."""
+
+    tasks: int
+    oldest_at: datetime | None
+    unpublished: int
+    waiting_since: datetime | None
+
+
 class Ledger(Protocol):
     """Facts in order, records by key."""
 
@@ -109,6 +127,42 @@ class Ledger(Protocol):
         """Drawn decisions that no reviewer was given yet, in the order of their priority."""
         ...
 
-    def published(self, tasks: Mapping[str, str], at: datetime) -> None:
-        """Remember which task each mail became."""
+    def published(self, tasks: Mapping[str, str], at: datetime, shown: str | None = None) -> None:
+        """Remember which task each mail became, and the version whose suggestion it shows (None: none)."""
+        ...
+
+    def showing_otherwise(self, version: str, limit: int) -> list[OpenTask]:
+        """Open tasks that show another version's suggestion than this one's, most urgent first."""
+        ...
+
+    def now_showing(self, task_ids: Sequence[str], version: str) -> None:
+        """Remember that these tasks show the suggestion of a version."""
+        ...
+
+    def answered_before(self, at: datetime, limit: int) -> list[str]:
+        """Tasks whose last answer was recorded before `at`, not put away yet."""
+        ...
+
+    def archive_tasks(self, task_ids: Sequence[str], at: datetime) -> None:
+        """Remember that these tasks are put away."""
+        ...
+
+    def archived(self, ids: Sequence[str]) -> set[str]:
+        """Which of these mails' tasks are put away."""
+        ...
+
+    def corrections_of(self, ids: Sequence[str]) -> Mapping[str, list[Recorded]]:
+        """All corrections of these mails, each mail's in order."""
+        ...
+
+    def decisions_of(self, ids: Sequence[str]) -> Mapping[str, Decision]:
+        """The decisions about these mails, where there are any."""
+        ...
+
+    def cursor(self, name: str) -> str | None:
+        """How far a reader had come, None for one that has not begun."""
+        ...
+
+    def move_cursor(self, name: str, value: str, at: datetime) -> None:
+        """Remember how far a reader has come."""
         ...

@@ -1,20 +1,26 @@
-"""Give drawn mail to reviewers, and take their answers back into the ledger."""
+"""Give drawn mail to reviewers, most urgent first, and keep what they see up to date."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from triage_cl.domain.corrections import Correction, Origin, Source
-from triage_cl.domain.errors import UnknownDepartment
-from triage_cl.usecases.departments import names_ever
+from triage_cl.domain.decisions import Decision
+from triage_cl.domain.departments import Taxonomy
+from triage_cl.domain.emails import Email
+from triage_cl.domain.review import ReviewGroups
 from triage_cl.usecases.learn import taxonomy_at
 from triage_cl.usecases.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewTask:
-    """A mail as a reviewer sees it; `suggestion` is a department's name, None for a blind task or an abstention."""
+    """A mail as a reviewer sees it.
+
+    `suggestion` is a department's name and `department` its id, both None for a blind task or an abstention; `reasons`
+    are the words that weighed most for it, `version` the model version that suggests. `group` names the reviewers who
+    may see it.
+    """
 
     email_id: str
     received_at: datetime
@@ -25,6 +31,10 @@ class ReviewTask:
     confidence: float
     blind: bool
     priority: float
+    department: str | None = None
+    reasons: tuple[str, ...] = ()
+    version: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,16 @@ class Answer:
     blind: bool
     reviewer: str
     answered_at: datetime
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The answers to a mail's task were deleted, by whoever; `channel` is where: what its answers' ids begin with."""
+
+    email_id: str
+    channel: str
+    at: datetime
 
 
 class ReviewQueue(Protocol):
@@ -47,87 +67,83 @@ class ReviewQueue(Protocol):
         """Offer tasks, each mail once; the task's id by mail."""
         ...
 
-    def answers(self) -> Iterable[Answer]:
-        """Answers not handed over yet by this queue object; the same answer may come again from another."""
+    def refresh(self, tasks: Mapping[str, ReviewTask]) -> None:
+        """Show other suggestions in open tasks, by their ids."""
+        ...
+
+    def archive(self, task_ids: Sequence[str]) -> None:
+        """Put answered tasks away: reviewers need not see them any more."""
+        ...
+
+    def answers(self) -> Iterable[Answer | Withdrawn]:
+        """What was said since the last `acknowledge`; a mail's last one is in force. It may have come before."""
+        ...
+
+    def acknowledge(self) -> None:
+        """Everything that `answers` gave is durable elsewhere by now."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """What became of the answers found: new corrections, answers seen before, and departments nobody knows."""
+#: The words that weighed most for a department in a mail.
+Explain = Callable[[Email, str], Sequence[str]]
 
-    corrections: int
-    repeated: int
-    unknown: int
-
-
-#: How many tasks are published in one transaction.
+#: How many tasks are published, refreshed or put away at once.
 BATCH = 500
 
 
-def publish(ledger: Ledger, queue: ReviewQueue, at: datetime) -> int:
+def publish(
+    ledger: Ledger,
+    queue: ReviewQueue,
+    at: datetime,
+    groups: ReviewGroups = ReviewGroups(),
+    explain: Explain | None = None,
+) -> int:
     """Offer every drawn mail that was not offered yet, most urgent first; how many were."""
     taxonomy = taxonomy_at(ledger)
     published = 0
     while drawn := ledger.unpublished(BATCH):
         emails = ledger.emails([decision.email_id for decision in drawn])
-        tasks = []
-        for decision in drawn:
-            email = emails.get(decision.email_id)
-            shown = decision.department is not None and not decision.blind
-            tasks.append(
-                ReviewTask(
-                    email_id=decision.email_id,
-                    received_at=email.received_at if email else decision.decided_at,
-                    sender=email.sender if email else "",
-                    subject=email.subject if email else "(the text is no longer kept)",
-                    body=email.body if email else "",
-                    suggestion=taxonomy.name_of(decision.department) if shown else None,
-                    confidence=decision.confidence,
-                    blind=decision.blind,
-                    priority=decision.priority,
-                )
-            )
-        ledger.published(queue.publish(tasks), at)
+        tasks = [task_of(d, emails.get(d.email_id), taxonomy, groups, explain) for d in drawn]
+        named = queue.publish(tasks)
+        for version in {task.version for task in tasks}:
+            shown = {task.email_id: named[task.email_id] for task in tasks if task.version == version}
+            ledger.published(shown, at, version or None)
         published += len(tasks)
     return published
 
 
-def reconcile(ledger: Ledger, queue: ReviewQueue, at: datetime) -> Reconciled:
-    """Record every answer that the queue has and the ledger has not; an unknown department teaches nobody.
-
-    A department means what it meant to the reviewer: it may be called otherwise by now, or be another's.
-    """
-    known = names_ever(ledger)
-    corrections = []
-    unknown = 0
-    for answer in queue.answers():
-        try:
-            corrections.append(correction_of(answer, known))
-        except UnknownDepartment:
-            unknown += 1
-    new = len(ledger.append(corrections, at))
-    return Reconciled(new, len(corrections) - new, unknown)
-
-
-def correction_of(answer: Answer, known: Mapping[str, str], source: Source = Source.REVIEW) -> Correction:
-    """The correction that an answer is; `known` gives ids by name, case folded. Raises UnknownDepartment."""
-    department = None if answer.department is None else known.get(answer.department.casefold())
-    if answer.department is not None and department is None:
-        raise UnknownDepartment(f"It was answered {answer.department!r}.")
-    return Correction(
-        email_id=answer.email_id,
-        department=department,
-        source=source,
-        origin=_origin(answer, department, known),
-        blind=answer.blind,
-        reviewer=answer.reviewer,
-        answer_id=answer.answer_id,
-        answered_at=answer.answered_at,
+def task_of(
+    decision: Decision, email: Email | None, taxonomy: Taxonomy, groups: ReviewGroups, explain: Explain | None
+) -> ReviewTask:
+    """The task about a decision; nothing in a blind one tells what was concluded, but who may see it."""
+    concluded = decision.department
+    name = None if concluded is None else taxonomy.name_of(concluded)
+    shown = None if decision.blind else concluded
+    return ReviewTask(
+        email_id=decision.email_id,
+        received_at=email.received_at if email else decision.decided_at,
+        sender=email.sender if email else "",
+        subject=email.subject if email else "(the text is no longer kept)",
+        body=email.body if email else "",
+        suggestion=name if shown else None,
+        confidence=decision.confidence,
+        blind=decision.blind,
+        priority=decision.priority,
+        department=shown,
+        reasons=tuple(explain(email, shown)) if explain and email and shown else (),
+        version=decision.version if shown else "",
+        group=groups.group_of(concluded, name),
     )
 
 
-def _origin(answer: Answer, department: str | None, known: Mapping[str, str]) -> Origin:
-    if answer.suggestion is None:
-        return Origin.SCRATCH
-    return Origin.ACCEPTED if known.get(answer.suggestion.casefold()) == department else Origin.CHANGED
+def put_away(ledger: Ledger, queue: ReviewQueue, answered_before: datetime, at: datetime) -> int:
+    """Put tasks away whose last answer is older than `answered_before`; how many were.
+
+    They are put away in the ledger first: their vanishing is then nobody's withdrawal.
+    """
+    archived = 0
+    while old := ledger.answered_before(answered_before, BATCH):
+        ledger.archive_tasks(old, at)
+        queue.archive(old)
+        archived += len(old)
+    return archived

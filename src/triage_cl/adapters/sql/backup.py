@@ -26,7 +26,7 @@ from triage_cl.adapters.sql.fact_rows import find_broken_link, lock_counter
 from triage_cl.adapters.sql.locks import Lock, take
 from triage_cl.adapters.sql.migrate import HEAD, migrate, revision_of
 from triage_cl.adapters.sql.partitions import ensure_partitions
-from triage_cl.adapters.sql.schema import PARTITIONED, UtcDateTime, counter, metadata
+from triage_cl.adapters.sql.schema import PARTITIONED, UtcDateTime, counter, feed, metadata
 from triage_cl.domain.errors import BadInput, LedgerNotMigrated
 
 FORMAT = "triage-ledger-1"
@@ -104,7 +104,8 @@ def restore(engine: sa.Engine, path: Path) -> dict[str, int]:
         migrate(engine)
         with writing(engine) as connection:
             _check_empty(connection)
-            connection.execute(sa.delete(counter))
+            for one_row in (counter, feed):
+                connection.execute(sa.delete(one_row))
             for table in metadata.sorted_tables:
                 found = _load(archive, connection, table)
                 if asdict(found) != manifest["tables"][table.name]:
@@ -137,7 +138,7 @@ def _check_empty(connection: sa.Connection) -> None:
     take(connection, Lock.GOVERNING)
     lock_counter(connection)
     for table in metadata.sorted_tables:
-        if table is not counter and connection.execute(sa.select(sa.exists(sa.select(table)))).scalar():
+        if table not in (counter, feed) and connection.execute(sa.select(sa.exists(sa.select(table)))).scalar():
             raise BadInput(f"A backup is restored into an empty ledger only; this one has rows in {table.name}.")
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from triage_cl.adapters.sql.locks import Lock, take
 from triage_cl.adapters.sql.schema import counter, facts
+from triage_cl.domain.corrections import Correction
 from triage_cl.domain.facts import GOVERNING, Fact, Recorded, from_body, identity_of, subject_of, to_body
 
 #: How many rows a reader holds at once.
@@ -81,7 +82,34 @@ def read_facts(connection: sa.Connection, after: int, until: int | None, kinds: 
     if until is not None:
         wanted = wanted.where(facts.c.position <= until)
     rows = connection.execute(wanted.order_by(facts.c.position).limit(PAGE))
-    return [Recorded(row.position, row.at, from_body(row.kind, row.body)) for row in rows]
+    return [_recorded(row) for row in rows]
+
+
+def _recorded(row: Any) -> Recorded:
+    return Recorded(row.position, row.at, from_body(row.kind, row.body))
+
+
+def corrections_of(connection: sa.Connection, emails: Sequence[str]) -> dict[str, list[Recorded]]:
+    """All corrections of these mails, each mail's in order."""
+    found: dict[str, list[Recorded]] = {}
+    wanted = sa.select(facts).where(facts.c.kind == Correction.kind).order_by(facts.c.position)
+    for chunk in chunks(emails):
+        for row in connection.execute(wanted.where(facts.c.subject.in_(chunk))):
+            found.setdefault(row.subject, []).append(_recorded(row))
+    return found
+
+
+def facts_about(connection: sa.Connection, subject: str) -> list[Recorded]:
+    """All facts about one thing, in order."""
+    rows = connection.execute(sa.select(facts).where(facts.c.subject == subject).order_by(facts.c.position))
+    return [_recorded(row) for row in rows]
+
+
+def subject_of_identity(connection: sa.Connection, prefix: str) -> str | None:
+    """What a fact is about whose identity begins so; by range, so that the index serves on every database."""
+    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    wanted = sa.select(facts.c.subject).where(facts.c.identity >= prefix, facts.c.identity < after)
+    return connection.execute(wanted.limit(1)).scalar()
 
 
 def find_broken_link(connection: sa.Connection) -> int | None:

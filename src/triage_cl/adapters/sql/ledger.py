@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from triage_cl.adapters.sql import fact_rows, mail_rows
 from triage_cl.adapters.sql.engine import make_engine, reading, writing
 from triage_cl.adapters.sql.fact_rows import PAGE, chunks
+from triage_cl.adapters.sql.ledger_tasks import LedgerTasks
 from triage_cl.adapters.sql.partitions import ensure_partitions
 from triage_cl.adapters.sql.schema import (
     agreements,
@@ -16,9 +17,9 @@ from triage_cl.adapters.sql.schema import (
     decisions,
     emails,
     facts,
+    feed,
     payloads,
     quarantine,
-    review_tasks,
     shadow_decisions,
 )
 from triage_cl.domain.corrections import ANSWER_WINDOW, Correction, measures
@@ -28,7 +29,7 @@ from triage_cl.domain.facts import Fact, Recorded, from_body
 from triage_cl.usecases.ledger import Admission, Answered, Dispute
 
 
-class Ledger:
+class Ledger(LedgerTasks):
     """Facts in order, records by key, over one database (SQLite or PostgreSQL)."""
 
     def __init__(self, url: str, durable: bool = True, answer_window: timedelta = ANSWER_WINDOW) -> None:
@@ -107,6 +108,21 @@ class Ledger:
         with reading(self.engine) as connection:
             return dict(connection.execute(counted.order_by(quarantine.c.reason)).all())
 
+    def corrections_of(self, ids: Sequence[str]) -> Mapping[str, list[Recorded]]:
+        """All corrections of these mails, each mail's in order."""
+        with reading(self.engine) as connection:
+            return fact_rows.corrections_of(connection, ids)
+
+    def mail_answered_as(self, prefix: str) -> str | None:
+        """The mail that has a correction whose identity begins so, None where none has."""
+        with reading(self.engine) as connection:
+            return fact_rows.subject_of_identity(connection, prefix)
+
+    def facts_about(self, subject: str) -> list[Recorded]:
+        """All facts about a mail, a department, a version or an alias, in order."""
+        with reading(self.engine) as connection:
+            return fact_rows.facts_about(connection, subject)
+
     def corrected_before(self, ids: Sequence[str], position: int) -> set[str]:
         """Which of these mails had a correction at or before `position`."""
         earlier = sa.select(facts.c.subject).where(facts.c.kind == Correction.kind, facts.c.position <= position)
@@ -137,6 +153,26 @@ class Ledger:
                 for row in page:
                     decision, answer = mail_rows.decision_of(row), answers.get(row.email_id)
                     yield Answered(decision, answer, row.thread, row.received_at, row.length, row.position, row.drawn)
+
+    def feed(self, after: int, limit: int) -> list[tuple[int, Decision]]:
+        """Decisions in the order in which they were stored, each with its number, those after a number first."""
+        wanted = sa.select(decisions).where(decisions.c.number > after).order_by(decisions.c.number).limit(limit)
+        with reading(self.engine) as connection:
+            return [(row.number, mail_rows.decision_of(row)) for row in connection.execute(wanted)]
+
+    def fed(self) -> int:
+        """The number of the last decision stored."""
+        with reading(self.engine) as connection:
+            return int(connection.execute(sa.select(feed.c.number)).scalar_one())
+
+    def decisions_of(self, ids: Sequence[str]) -> Mapping[str, Decision]:
+        """The decisions about these mails, where there are any."""
+        found: dict[str, Decision] = {}
+        with reading(self.engine) as connection:
+            for chunk in chunks(ids):
+                for row in connection.execute(sa.select(decisions).where(decisions.c.email_id.in_(chunk))):
+                    found[row.email_id] = mail_rows.decision_of(row)
+        return found
 
     def recent_decisions(self, count: int) -> list[Decision]:
         """The last decisions, oldest first."""
@@ -183,25 +219,6 @@ class Ledger:
         )
         with reading(self.engine) as connection:
             return dict(connection.execute(wanted.order_by(agreements.c.day)).all())
-
-    def unpublished(self, limit: int) -> list[Decision]:
-        """Drawn decisions that no reviewer was given yet, in the order of their priority."""
-        wanted = (
-            sa.select(decisions)
-            .join(review_tasks, review_tasks.c.email_id == decisions.c.email_id, isouter=True)
-            .where(decisions.c.drawn, review_tasks.c.email_id.is_(None))
-            .order_by(decisions.c.draw / decisions.c.review_probability, decisions.c.email_id)
-            .limit(limit)
-        )
-        with reading(self.engine) as connection:
-            return [mail_rows.decision_of(row) for row in connection.execute(wanted)]
-
-    def published(self, tasks: Mapping[str, str], at: datetime) -> None:
-        """Remember which task each mail became."""
-        rows = [{"email_id": email, "task_id": task, "published_at": at} for email, task in sorted(tasks.items())]
-        if rows:
-            with writing(self.engine) as connection:
-                connection.execute(mail_rows.insert_new(connection, review_tasks), rows)
 
 
 def _in_order(wanted: sa.Select[Any]) -> sa.Select[Any]:

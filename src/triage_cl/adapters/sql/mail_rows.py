@@ -19,6 +19,7 @@ from triage_cl.adapters.sql.schema import (
     decisions,
     emails,
     facts,
+    feed,
     month_of,
     payloads,
     quarantine,
@@ -89,12 +90,21 @@ def admit(connection: sa.Connection, group: Sequence[Rows], position: int) -> li
     if not new:
         return []
     connection.execute(sa.insert(payloads), [rows.payload for rows in new])
-    connection.execute(sa.insert(decisions), [rows.decision for rows in new])
     shadows = [shadow for rows in new for shadow in rows.shadows]
     if shadows:
         connection.execute(sa.insert(shadow_decisions), shadows)
     _count_agreements(connection, [rows.admission for rows in new])
+    _number(connection, new)
+    connection.execute(sa.insert(decisions), [rows.decision for rows in new])
     return [rows.email["id"] for rows in new]
+
+
+def _number(connection: sa.Connection, new: Sequence[Rows]) -> None:
+    """The next numbers; late in the transaction, for other writers wait from here until it ends."""
+    counted = sa.update(feed).values(number=feed.c.number + len(new)).returning(feed.c.number)
+    first = connection.execute(counted).scalar_one() - len(new) + 1
+    for number, rows in enumerate(new, first):
+        rows.decision["number"] = number
 
 
 def _fields(value: Decision | ShadowDecision) -> dict[str, Any]:

@@ -64,6 +64,15 @@ facts = sa.Table(
     sa.Index(None, "subject", "kind"),
 )
 
+#: How many decisions were stored: each has the next number, in commit order, so that a reader who follows them by
+#: number misses none (as facts have positions).
+feed = sa.Table(
+    "feed",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", POSITION, nullable=False),
+)
+
 emails = sa.Table(
     "emails",
     metadata,
@@ -110,6 +119,8 @@ decisions = sa.Table(
     sa.Column("through", POSITION, nullable=False),
     sa.Column("as_of", POSITION, nullable=False),
     sa.Column("position", POSITION, nullable=False),
+    sa.Column("number", POSITION, nullable=False, server_default="0"),
+    sa.Index(None, "number"),
     sa.Index(None, "decided_at"),
     sa.Index(None, "drawn", "decided_at"),
     postgresql_partition_by="LIST (month)",
@@ -140,6 +151,18 @@ review_tasks = sa.Table(
     sa.Column("email_id", KEY, primary_key=True),
     sa.Column("task_id", KEY, nullable=False),
     sa.Column("published_at", UtcDateTime, nullable=False),
+    sa.Column("shown", KEY),
+    sa.Column("archived_at", UtcDateTime),
+    sa.Index(None, "archived_at", "published_at"),
+)
+
+#: How far a reader of something outside has come: reconciliation, a subscriber of decisions.
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("name", KEY, primary_key=True),
+    sa.Column("value", KEY, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
 )
 
 quarantine = sa.Table(

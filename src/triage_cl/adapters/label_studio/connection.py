@@ -1,0 +1,53 @@
+"""The way to one Label Studio server: its client, and its errors in our words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from triage_cl.domain.errors import ReviewScreenUnavailable
+
+if TYPE_CHECKING:
+    from label_studio_sdk import LabelStudio
+
+#: How long a request may take, seconds: a full page of annotated tasks takes a while.
+TIMEOUT_SECONDS = 60
+
+REFUSED = (401, 403)
+
+
+@dataclass
+class Connection:
+    """A Label Studio server at `url`, opened with a user's API key; nothing is asked before it is used."""
+
+    url: str
+    token: str = field(repr=False)
+
+    @cached_property
+    def client(self) -> "LabelStudio":
+        """The server's client; importing it takes seconds, so it is only done where it is used."""
+        import httpx
+        from label_studio_sdk import LabelStudio
+
+        # Loopback is reached directly, whatever proxy the environment names.
+        direct = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=True, trust_env=False)
+        return LabelStudio(base_url=self.url, api_key=self.token, httpx_client=direct)
+
+    @contextmanager
+    def asking(self) -> Iterator["LabelStudio"]:
+        """The client, for a block in which every failure becomes ReviewScreenUnavailable in one sentence."""
+        import httpx
+        from label_studio_sdk.core.api_error import ApiError
+
+        try:
+            yield self.client
+        except ApiError as error:
+            if error.status_code in REFUSED:
+                raise ReviewScreenUnavailable(f"{self.url} refuses the API key; see `label_studio_token`.") from None
+            # Its body may quote a task.
+            raise ReviewScreenUnavailable(f"{self.url} answers {error.status_code}.") from None
+        except httpx.TimeoutException:
+            raise ReviewScreenUnavailable(f"{self.url} did not answer in {TIMEOUT_SECONDS} seconds.") from None
+        except httpx.HTTPError as error:
+            raise ReviewScreenUnavailable(f"{self.url}: {error}.") from None
