@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,10 +26,7 @@ class RunningLabelStudio:
     url: str
     access: Access = field(repr=False)
     home: Path
-
-    @property
-    def connection(self) -> Connection:
-        return Connection(self.url, self.access.label_studio_token)
+    connection: Connection
 
 
 @contextmanager
@@ -50,7 +47,8 @@ def running_label_studio(
             assert process.poll() is None, (home / "label-studio.log").read_text()[-2_000:]
             assert time.monotonic() < until, "Label Studio did not start"
             time.sleep(0.2)
-        yield RunningLabelStudio(url, access, home)
+        with closing(Connection(url, access.label_studio_token)) as connection:
+            yield RunningLabelStudio(url, access, home, connection)
     finally:
         stop(process)
 

@@ -158,8 +158,9 @@ class App:
 
     def close(self) -> None:
         """Give back what is open."""
-        if "ledger" in self.__dict__:
-            self.ledger.close()
+        for name in ("ledger", "label_studio"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
 
 
 def current_policy(ledger: Ledger) -> ReviewPolicy | None:

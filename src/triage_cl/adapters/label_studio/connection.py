@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from triage_cl.domain.errors import ReviewScreenUnavailable
 
 if TYPE_CHECKING:
+    import httpx
     from label_studio_sdk import LabelStudio
 
 #: How long a request may take, seconds: a full page of annotated tasks takes a while.
@@ -23,6 +24,7 @@ class Connection:
 
     url: str
     token: str = field(repr=False)
+    _opened: "httpx.Client | None" = field(default=None, init=False, repr=False)
 
     @cached_property
     def client(self) -> "LabelStudio":
@@ -31,8 +33,13 @@ class Connection:
         from label_studio_sdk import LabelStudio
 
         # Loopback is reached directly, whatever proxy the environment names.
-        direct = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=True, trust_env=False)
-        return LabelStudio(base_url=self.url, api_key=self.token, httpx_client=direct)
+        self._opened = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=True, trust_env=False)
+        return LabelStudio(base_url=self.url, api_key=self.token, httpx_client=self._opened)
+
+    def close(self) -> None:
+        """Give back what is open."""
+        if self._opened is not None:
+            self._opened.close()
 
     @contextmanager
     def asking(self) -> Iterator["LabelStudio"]:
