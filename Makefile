@@ -1,5 +1,6 @@
-# Everything a newcomer types. The first run sets up what it needs inside this folder, from the two lock files:
-# `.uv` holds the installer, `.venv` the environment. Later runs find their stamps and start at once.
+# Everything a newcomer types. The first run sets up what it needs inside this folder, from the three lock files: `.uv`
+# holds the installer, `.venv` the environment, `.label-studio` that of Label Studio, whose requirements do not fit ours.
+# Later runs find their stamps and start at once.
 
 PYTHON ?= python3
 
@@ -10,21 +11,27 @@ installer := .uv/ready-$(call checksum,cat bootstrap.lock)
 environment := .venv/ready-$(call checksum,echo '$(python) $(CURDIR)')
 packages := $(environment)-$(call checksum,cat requirements.lock)
 project := $(packages)-$(call checksum,cat pyproject.toml)
+review_screen := .label-studio/ready-$(call checksum,echo '$(python) $(CURDIR)' | cat - label-studio.lock)
 
 uv := .uv/bin/uv
 compile := $(uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format wheel lock upgrade
+.PHONY: help demo up label-studio test check format wheel lock upgrade
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: | $(project) ## triage a synthetic organisation's mail, end to end
 	.venv/bin/triage demo
 
-test: | $(project) ## run the tests
+up: | $(project) $(review_screen) ## run everything on this machine, until Ctrl-C
+	.venv/bin/triage up
+
+label-studio: | $(review_screen) ## install Label Studio into an environment of its own
+
+test: | $(project) $(review_screen) ## run the tests
 	.venv/bin/pytest
 
 check: | $(project) ## lint, formatting, types, import contracts, pyproject.toml
@@ -77,4 +84,13 @@ $(packages): | $(environment)
 $(project): | $(packages)
 	@rm -f $(packages)-*
 	@$(uv) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# What is built of it (one package has no wheel) is built by what the lock holds, checked as everything else.
+$(review_screen): | $(installer)
+	$(require_python)
+	@echo "Installing Label Studio into .label-studio (the first time takes a minute or two) ..."
+	@$(uv) venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys._base_executable)')" .label-studio
+	@$(uv) pip sync --quiet --python .label-studio --compile-bytecode --require-hashes \
+		--require-build-hashes --build-constraints label-studio.lock label-studio.lock
 	@touch $@

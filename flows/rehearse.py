@@ -46,7 +46,7 @@ def rehearse(mail: Path, departments: Path | None = None, changes: Path | None =
 
 def _prepare(app: App, mail: Path, changes: Path | None) -> Rehearsal:
     archive, unreadable = readable(read_archive(mail))
-    return Rehearsal(app.desk(), app.queue, archive, unreadable, read_changes(_json(changes)), app.settings.group)
+    return Rehearsal(app.desk(), app.file_queue, archive, unreadable, read_changes(_json(changes)), app.settings.group)
 
 
 def _json(path: Path | None) -> Any:

@@ -97,3 +97,10 @@ def test_a_server_that_ended_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(OrchestratorUnavailable, match="ended with status 7"):
         wait_healthy(f"http://127.0.0.1:{free_port()}/api", 30, process)
     stop(process)
+
+
+def test_a_process_that_is_stopped_before_it_has_begun_is_not_waited_for(tmp_path: Path) -> None:
+    for _ in range(10):
+        process = start([sys.executable, "-c", STAY], tmp_path, os.environ, tmp_path / "log")
+        stop(process, 30)
+        assert process.returncode != -signal.SIGKILL

@@ -18,7 +18,7 @@ from triage_cl.domain.versions import ModelVersion
 from triage_cl.privacy.keys import Keys
 from triage_cl.settings import Settings, load_settings
 from triage_cl.usecases.registry import Registry
-from triage_cl.usecases.retrain import ensure_champion
+from triage_cl.usecases.retrain import ensure_champion, standing_at
 from triage_cl.usecases.review import ReviewQueue
 from triage_cl.usecases.snapshots import Snapshots
 from triage_cl.usecases.triage import Desk
@@ -144,7 +144,9 @@ class App:
         policy = self.settings.policy
         if current_policy(self.ledger) != policy:
             self.ledger.append([policy], at)
-        return ensure_champion(self.ledger, self.registry, self.settings.recipe, self.features_key, at)
+        champion = standing_at(self.ledger).champion
+        # A ledger that has one needs no registry to go on.
+        return champion or ensure_champion(self.ledger, self.registry, self.settings.recipe, self.features_key, at)
 
     def forget_texts(self, at: datetime) -> int:
         """Delete the text of mail without a lesson that is older than `keep_text_days` at `at`; how many there were."""

@@ -93,8 +93,16 @@ def wait_healthy(url: str, seconds: float, process: "subprocess.Popen[bytes] | N
 
     Raises OrchestratorUnavailable after `seconds`, or as soon as `process`, which was to be the server, has ended.
     """
+    wait_answers(f"{url}/health", seconds, process)
+
+
+def wait_answers(url: str, seconds: float, process: "subprocess.Popen[bytes] | None" = None) -> None:
+    """Return once a GET of `url` is answered with 200.
+
+    Raises OrchestratorUnavailable after `seconds`, or as soon as `process`, which was to be the server, has ended.
+    """
     until = time.monotonic() + seconds
-    while not is_healthy(url):
+    while not answers(url):
         if process is not None and process.poll() is not None:
             raise OrchestratorUnavailable(f"It was to answer at {url} and ended with status {process.returncode}.")
         if time.monotonic() > until:
@@ -104,9 +112,14 @@ def wait_healthy(url: str, seconds: float, process: "subprocess.Popen[bytes] | N
 
 def is_healthy(url: str) -> bool:
     """Whether a Prefect API answers at `url`; no proxy is asked."""
+    return answers(f"{url}/health")
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of `url` is answered with 200; no proxy is asked."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(f"{url}/health", timeout=5) as answer:
+        with direct.open(url, timeout=5) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError, ValueError):
         return False

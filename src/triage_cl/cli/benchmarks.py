@@ -2,6 +2,7 @@
 
 import typer
 
+from triage_cl.cli import bench_serving
 from triage_cl.cli.output import Json, print_table, write_json
 
 commands = typer.Typer(help="Measure, stated beside a calibrator.", no_args_is_help=True)
@@ -9,6 +10,7 @@ commands = typer.Typer(help="Measure, stated beside a calibrator.", no_args_is_h
 
 def plug_into(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    bench_serving.plug_into(commands)
     app.add_typer(commands, name="bench")
 
 

@@ -78,7 +78,13 @@ def _prepare(home: Path, mail: Path | None, days: int, mails_per_day: int, seed:
             shutil.copyfile(mail, home / "mail.part")
             (home / "mail.part").replace(home / "mail.jsonl")
     return load_settings(
-        home=home, database_url="", registry="mlflow", mlflow_tracking_uri="", review_share=0.15, reference_days=21
+        home=home,
+        database_url="",
+        registry="mlflow",
+        mlflow_tracking_uri="",
+        reviews="file",
+        review_share=0.15,
+        reference_days=21,
     )
 
 

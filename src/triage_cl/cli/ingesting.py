@@ -1,5 +1,10 @@
 """`triage ingest`: mail in."""
 
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +21,14 @@ def plug_into(app: typer.Typer) -> None:
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Messages, mbox, Maildir, folders, .tar(.gz), .zip, .jsonl(.gz)")],
     strict: Annotated[bool, typer.Option(help="Stop at the first bad line of a mail archive.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with mail that arrives in these folders; nothing there is changed.")
+    ] = False,
     json: Json = None,
 ) -> None:
     """Read mail, redact it, decide each message and store both."""
     from triage_cl.adapters.mail.sources import read_mail
+    from triage_cl.adapters.mail.watching import watch
     from triage_cl.bootstrap import bootstrap, utcnow
     from triage_cl.domain.errors import BadInput
     from triage_cl.usecases.ingest import ingest as ingest_mail
@@ -27,14 +36,16 @@ def ingest(
     for path in paths:
         if not path.exists():
             raise BadInput(f"{path} does not exist.")
+    asked_to_end: list[int] = []
+    arriving = watch(paths, lambda: bool(asked_to_end), _warn, strict) if follow else None
     app = bootstrap()
     app.ensure_ready(utcnow())
     desk = app.desk()
-    with progress_bar() as bar:
+    with progress_bar() as bar, _endings_noted_in(asked_to_end) if follow else nullcontext():
         task = bar.add_task("mails", total=None)
         result = ingest_mail(
             desk,
-            (item for path in paths for item in read_mail(path, strict)),
+            arriving or chain.from_iterable(read_mail(path, strict) for path in paths),
             utcnow,
             app.settings.group,
             progress=lambda so_far: bar.update(task, completed=so_far.mails),
@@ -53,3 +64,25 @@ def ingest(
         *((f"  {reason}", f"{count:,}") for reason, count in result.reasons.most_common()),
     ]
     print_table("Ingested", rows)
+
+
+@contextmanager
+def _endings_noted_in(asked: list[int]) -> Iterator[None]:
+    """Note Ctrl-C and SIGTERM instead of ending at once; the second one ends at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, _: object) -> None:
+        asked.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _warn(trouble: str) -> None:
+    sys.stderr.write(f"triage: cannot look into {trouble}; trying on\n")

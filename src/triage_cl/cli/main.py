@@ -8,7 +8,19 @@ import sys
 import typer
 
 import triage_cl
-from triage_cl.cli import backtesting, benchmarks, demo, departments, ingesting, ledgers, models, verification
+from triage_cl.cli import (
+    backtesting,
+    benchmarks,
+    demo,
+    departments,
+    doctor,
+    ingesting,
+    ledgers,
+    models,
+    serving,
+    up,
+    verification,
+)
 from triage_cl.cli.checkout import APPLICATIONS, checkout
 from triage_cl.domain.errors import NoSpace, TriageError
 
@@ -44,7 +56,7 @@ def _plug_in_applications() -> None:
         importlib.import_module(f"{name}.commands").plug_into(app)
 
 
-for part in (demo, ingesting, backtesting, departments, models, ledgers, verification, benchmarks):
+for part in (demo, up, doctor, ingesting, serving, backtesting, departments, models, ledgers, verification, benchmarks):
     part.plug_into(app)
 _plug_in_applications()
 

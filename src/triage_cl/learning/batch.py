@@ -52,6 +52,11 @@ class HashedBatch:
             table.rows, table.weights, classes, self._sharpness, 0.0, mails.starts, mails.indices, weighed
         )
 
+    def contributions(self, features: Features) -> NDArray[np.float64]:
+        """What each feature of a mail adds to the score of each of `classes`: a row a feature."""
+        self._fit()
+        return self._table.contributions(features.indices, self._weighed(pack([features])), len(self._classes))
+
     def _weighed(self, mails: Packed) -> NDArray[np.float32]:
         table = self._table
         table.check(mails.indices)

@@ -10,7 +10,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from triage_cl.learning.words import hashed_counts
+from triage_cl.learning.words import hashed_counts, occurrences
 
 #: Changes whenever the same mail would get other features.
 FEATURES_VERSION = 1
@@ -50,15 +50,31 @@ def describe(key: bytes, email: Mapping[str, str], bits: int = BUCKET_BITS) -> F
     follows its "@". `key` is any secret; under another one the same word has another bucket.
     """
     layout = _layout(key, tuple(email))
-    contents = [_bytes(email[name].rpartition("@")[2] if part else email[name]) for name, part in layout.fields]
-    text = np.frombuffer(b"".join(contents), np.uint8)
-    ends = np.array([*accumulate(map(len, contents))], np.int64)
+    text, ends = _end_to_end(layout, email)
     return Features(*hashed_counts(text, ends, layout.keys, layout.whole, bits))
 
 
 def describe_many(key: bytes, emails: Iterable[Mapping[str, str]], bits: int = BUCKET_BITS) -> list[Features]:
     """The features of several mails, each as `describe` gives them."""
     return [describe(key, email, bits) for email in emails]
+
+
+def spellings(key: bytes, email: Mapping[str, str], bits: int = BUCKET_BITS) -> list[tuple[int, str]]:
+    """The bucket and the text of every word and pair of adjacent words, in the order of hashing; not of the sender.
+
+    Text is as it was written, but for compatibility forms (Unicode NFKC); a pair has what stands between its words.
+    """
+    layout = _layout(key, tuple(email))
+    text, ends = _end_to_end(layout, email)
+    buckets, spans = occurrences(text, ends, layout.keys, layout.whole, bits)
+    fields = np.searchsorted(ends, spans[:, 0], side="right")
+    spelled: list[tuple[int, str]] = []
+    for field, (name, _) in enumerate(layout.fields):
+        if not layout.whole[field]:
+            here = fields == field
+            start = ends[field - 1] if field else 0
+            spelled += zip(buckets[here].tolist(), _slices(_letters(email[name]), spans[here] - start), strict=True)
+    return spelled
 
 
 def pack(features: Sequence[Features]) -> Packed:
@@ -89,11 +105,28 @@ def _layout(key: bytes, namespaces: tuple[str, ...]) -> _Layout:
     return _Layout(tuple(fields), keys.reshape(-1, 2), np.array([name == "sender" for name, _ in fields], np.bool_))
 
 
-def _bytes(text: str) -> bytes:
+def _end_to_end(layout: _Layout, email: Mapping[str, str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    contents = [
+        _lowered(_letters(email[name].rpartition("@")[2] if part else email[name]))[:LONGEST_TEXT]
+        for name, part in layout.fields
+    ]
+    return np.frombuffer(b"".join(contents), np.uint8), np.array([*accumulate(map(len, contents))], np.int64)
+
+
+def _letters(text: str) -> str:
     text = text[:LONGEST_TEXT]
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return text.lower().encode("utf-8", "surrogatepass")[:LONGEST_TEXT]
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def _lowered(letters: str) -> bytes:
+    return letters.lower().encode("utf-8", "surrogatepass")
+
+
+def _slices(letters: str, spans: NDArray[np.int64]) -> list[str]:
+    """What became the bytes from `spans[:, 0]` to `spans[:, 1]`: lowering may change how many a letter takes."""
+    ends = np.cumsum([len(_lowered(letter)) for letter in letters], dtype=np.int64)
+    first, last = np.searchsorted(ends, spans[:, 0], side="right"), np.searchsorted(ends, spans[:, 1])
+    return [letters[start : end + 1] for start, end in zip(first.tolist(), last.tolist(), strict=True)]
 
 
 def _subkey(key: bytes, namespace: str) -> tuple[int, int]:

@@ -56,6 +56,13 @@ class Learner:
         """A row for each mail, a column for each of `classes`; rows sum to 1. Without classes: no columns."""
         return self._model.probabilities(features)
 
+    def contributions(self, features: Features) -> NDArray[np.float64]:
+        """What each feature of a mail adds to the score of each of `classes`: a row a feature.
+
+        The higher a sum of a column, the higher the probability.
+        """
+        return self._model.contributions(features)
+
     def unseen(self, features: Sequence[Features]) -> list[float | None]:
         """The share of each mail's features that no lesson had; None where it cannot tell."""
         return self._model.unseen(features)

@@ -17,7 +17,7 @@ from river import base
 from river.base.typing import ClfTarget, FeatureName
 
 from triage_cl.learning.arithmetic import exponential
-from triage_cl.learning.hashing import BUCKET_BITS, Features, describe, pack
+from triage_cl.learning.hashing import BUCKET_BITS, Features, Packed, describe, pack
 from triage_cl.learning.softmax import UNCALIBRATED, chance, learn_lesson, score_mails, weigh_mails
 from triage_cl.learning.weights import WeightTable
 
@@ -83,11 +83,19 @@ class HashedSoftmax(base.MiniBatchClassifier):
     def probabilities(self, features: Sequence[Features]) -> NDArray[np.float64]:
         """A row for each mail, a column for each of `classes`; rows sum to 1, and each is as if it were alone."""
         table, mails = self._table, pack(features)
-        table.check(mails.indices)
-        weighed = weigh_mails(table.rows, table.logarithms, self._lessons, mails.starts, mails.indices, mails.values)
+        weighed = self._weighed(mails)
         sharpness, doubt = exponential(self._calibration[0]), chance(self._calibration[2])
         classes = len(self._classes)
         return score_mails(table.rows, table.weights, classes, sharpness, doubt, mails.starts, mails.indices, weighed)
+
+    def contributions(self, features: Features) -> NDArray[np.float64]:
+        """What each feature of a mail adds to the score of each of `classes`: a row a feature."""
+        return self._table.contributions(features.indices, self._weighed(pack([features])), len(self._classes))
+
+    def _weighed(self, mails: Packed) -> NDArray[np.float32]:
+        table = self._table
+        table.check(mails.indices)
+        return weigh_mails(table.rows, table.logarithms, self._lessons, mails.starts, mails.indices, mails.values)
 
     def unseen(self, features: Sequence[Features]) -> list[float | None]:
         """The share of each mail's features that no lesson had; None for a mail without features."""

@@ -26,6 +26,9 @@ class Model(Protocol):
     def probabilities(self, features: Sequence[Features]) -> NDArray[np.float64]:
         """A row for each mail, a column for each of `classes`; rows sum to 1, and each is as if it were alone."""
 
+    def contributions(self, features: Features) -> NDArray[np.float64]:
+        """What each feature of a mail adds to the score of each of `classes`: a row a feature."""
+
     def unseen(self, features: Sequence[Features]) -> list[float | None]:
         """The share of each mail's features that no lesson had; None where it cannot tell."""
 

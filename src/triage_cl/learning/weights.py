@@ -78,6 +78,16 @@ class WeightTable:
         if indices.max(initial=0) >= self.rows.size:
             raise ValueError(f"features beyond {self.rows.size} buckets: they were hashed with other settings")
 
+    def contributions(
+        self, indices: NDArray[np.uint32], weighed: NDArray[np.float32], classes: int
+    ) -> NDArray[np.float64]:
+        """What each of a mail's features adds to the scores: a row a feature, a column a class."""
+        added = np.zeros((indices.size, classes))
+        rows = self.rows[indices]
+        known = rows >= 0
+        added[known] = weighed[known, np.newaxis].astype(np.float64) * self.weights[rows[known], :classes]
+        return added
+
     def unseen(self, packed: Packed) -> list[float | None]:
         """The share of each mail's features that no lesson had; None for a mail without features."""
         self.check(packed.indices)

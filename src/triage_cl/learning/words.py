@@ -127,15 +127,20 @@ def _pair_hash(left: np.uint64, right: np.uint64) -> np.uint64:
 
 
 @compiled
-def _occurrences(
+def occurrences(
     text: NDArray[np.uint8],
     ends: NDArray[np.int64],
     keys: NDArray[np.uint64],
     whole: NDArray[np.bool_],
     bits: int,
-) -> NDArray[np.uint32]:
-    """The bucket of every word and pair, in the order of the text."""
-    buckets = np.empty(min(text.size + 2 * ends.size, MOST_OCCURRENCES + 1), np.uint32)
+) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """The bucket of every word and pair in the order of the text, and the bytes where each begins and ends.
+
+    The arguments are those of `hashed_counts`.
+    """
+    room = min(text.size + 2 * ends.size, MOST_OCCURRENCES + 1)
+    buckets = np.empty(room, np.uint32)
+    spans = np.empty((room, 2), np.int32)
     down = np.uint64(64 - bits)
     found = 0
     at = 0
@@ -143,7 +148,7 @@ def _occurrences(
         end = ends[field]
         k0, k1 = keys[field, 0], keys[field, 1]
         previous = _U0
-        words = 0
+        begun = -1
         while at < end and found < MOST_OCCURRENCES - 1:
             start = at
             if whole[field]:
@@ -159,14 +164,15 @@ def _occurrences(
                         at += width
             word = keyed_hash(text, start, at, k0, k1)
             buckets[found] = word >> down
+            spans[found, 0], spans[found, 1] = start, at
             found += 1
-            if words > 0:
+            if begun >= 0:
                 buckets[found] = _pair_hash(previous, word) >> down
+                spans[found, 0], spans[found, 1] = begun, at
                 found += 1
-            previous = word
-            words += 1
+            previous, begun = word, start
         at = end
-    return buckets[:found]
+    return buckets[:found], spans[:found]
 
 
 @compiled
@@ -200,18 +206,18 @@ def hashed_counts(
     `text` holds the fields one after the other; field i ends at `ends[i]`, is hashed under `keys[i]`, and is one
     word if `whole[i]`. Buckets are the upper `bits` of 64-bit hashes.
     """
-    occurrences = _sorted(_occurrences(text, ends, keys, whole, bits), bits)
-    indices = np.empty(occurrences.size, np.uint32)
-    weights = np.empty(occurrences.size, np.float64)
+    buckets = _sorted(occurrences(text, ends, keys, whole, bits)[0], bits)
+    indices = np.empty(buckets.size, np.uint32)
+    weights = np.empty(buckets.size, np.float64)
     distinct = 0
     square = 0.0
     at = 0
-    while at < occurrences.size:
+    while at < buckets.size:
         start = at
-        while at < occurrences.size and occurrences[at] == occurrences[start]:
+        while at < buckets.size and buckets[at] == buckets[start]:
             at += 1
         weight = 1.0 if at - start == 1 else 1.0 + logarithm(float(at - start))
-        indices[distinct] = occurrences[start]
+        indices[distinct] = buckets[start]
         weights[distinct] = weight
         square += weight * weight
         distinct += 1

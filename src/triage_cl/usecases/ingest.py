@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from triage_cl.domain.emails import Email, Message, Unreadable
 from triage_cl.privacy.keys import Keys
@@ -38,13 +39,13 @@ class Ingested:
 
 def ingest(
     desk: Desk,
-    found: Iterable[Message | Unreadable],
+    found: Iterable[Message | Unreadable | None],
     clock: Callable[[], datetime],
     group: int,
     decided_at: Callable[[Email], datetime] | None = None,
     progress: Callable[[Ingested], None] = lambda so_far: None,
 ) -> Ingested:
-    """Decide and store everything found, `group` mails a transaction.
+    """Decide and store everything found, `group` mails a transaction; None among it ends a group.
 
     A decision's time is `decided_at(email)`, by default the clock's.
     """
@@ -70,8 +71,10 @@ def _decide(
     decided_at: Callable[[Email], datetime] | None,
     result: Ingested,
 ) -> None:
-    emails = received(messages, desk.keys, now)
-    decisions = desk.triage(emails, decided_at or (lambda email: now))
+    # Most mail that comes again is known by its id: it need not be redacted to be left out.
+    known = desk.ledger.known([desk.keys.identify(message.key) for message in messages])
+    new = [message for message in messages if desk.keys.identify(message.key) not in known]
+    decisions = desk.triage(received(new, desk.keys, now), decided_at or (lambda email: now)) if new else []
     result.decided += len(messages)
     result.repeated += len(messages) - len(decisions)
     result.actions.update(decision.action.value for decision in decisions)
@@ -83,12 +86,11 @@ def received(messages: list[Message], keys: Keys, now: datetime) -> list[Email]:
     return [receive(message, keys, now) for message in messages]
 
 
-def _pages(found: Iterable[Message | Unreadable], size: int) -> Iterator[list[Message | Unreadable]]:
+def _pages(found: Iterable[Message | Unreadable | None], size: int) -> Iterator[list[Message | Unreadable]]:
     page: list[Message | Unreadable] = []
-    for item in found:
-        page.append(item)
-        if len(page) == size:
+    for item in chain(found, [None]):
+        if item is not None:
+            page.append(item)
+        if page and (item is None or len(page) == size):
             yield page
             page = []
-    if page:
-        yield page

@@ -3,8 +3,8 @@
 The one law: a learner that followed equals the learner folded again at its two positions, bit for bit.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import get_args
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, get_args
 
 from triage_cl.domain.corrections import Correction, Lesson, effective_lessons
 from triage_cl.domain.departments import REFOLDING, DepartmentChange, Taxonomy, fold_taxonomy
@@ -23,7 +23,12 @@ PAGE = 1_000
 
 def describe_email(key: bytes, email: Email) -> Features:
     """The features of a mail: the same in deciding and in learning."""
-    return describe(key, {"subject": email.subject, "body": email.body, "sender": email.sender})
+    return describe(key, text_of(email))
+
+
+def text_of(email: Email) -> Mapping[str, str]:
+    """What of a mail is learned from, by namespace."""
+    return {"subject": email.subject, "body": email.body, "sender": email.sender}
 
 
 def taxonomy_at(ledger: Ledger, as_of: int | None = None) -> Taxonomy:
@@ -71,11 +76,37 @@ def teach(ledger: Ledger, learner: Learner, lessons: Sequence[Lesson]) -> None:
                 learner.learn(lesson.position, features, lesson.department)
 
 
-def follow(ledger: Ledger, learner: Learner) -> Learner:
+class Refold(Protocol):
+    """How a learner is folded again whose lessons were rewritten."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a fold that was put off is done, so that following brings something new."""
+        ...
+
+    def __call__(self, ledger: Ledger, learner: Learner, head: int) -> Learner:
+        """The learner folded again up to `head`, or the same one while that is still being done."""
+        ...
+
+
+class AtOnce:
+    """Folds while the caller waits."""
+
+    ready = False
+
+    def __call__(self, ledger: Ledger, learner: Learner, head: int) -> Learner:
+        """A new learner at `head`."""
+        return fold(ledger, learner.recipe.name, learner.key, learner.start, head, head)
+
+
+AT_ONCE = AtOnce()
+
+
+def follow(ledger: Ledger, learner: Learner, refold: Refold = AT_ONCE) -> Learner:
     """The learner after everything that the ledger has by now.
 
     New lessons are learned by the learner itself; an edit, or a change of departments under which old lessons
-    mean something else, makes a new one from the start.
+    mean something else, makes a new one from the start, as `refold` does it.
     """
     news = list(ledger.facts(after=learner.as_of, kinds=(Correction.kind, *CHANGES)))
     if not news:
@@ -85,7 +116,7 @@ def follow(ledger: Ledger, learner: Learner) -> Learner:
     mails = list({correction.email_id for _, correction in corrections})
     rewritten = any(isinstance(recorded.fact, REFOLDING) for recorded in news)
     if rewritten or ledger.corrected_before(mails, learner.as_of):
-        return fold(ledger, learner.recipe.name, learner.key, learner.start, head, head)
+        return refold(ledger, learner, head)
     taxonomy = taxonomy_at(ledger, head)
     teach(ledger, learner, list(_taught(effective_lessons(corrections), taxonomy, learner.through, head)))
     learner.through = learner.as_of = head

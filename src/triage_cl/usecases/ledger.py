@@ -147,6 +147,10 @@ class Ledger(Protocol):
         """Remember that these tasks are put away."""
         ...
 
+    def standing_tasks(self) -> Mapping[str, str]:
+        """The mail of each task that is not put away, by the task's id."""
+        ...
+
     def archived(self, ids: Sequence[str]) -> set[str]:
         """Which of these mails' tasks are put away."""
         ...

@@ -30,17 +30,19 @@ class Reconciled:
 
 def reconcile(ledger: Ledger, queue: ReviewQueue, at: datetime) -> Reconciled:
     """Record every answer that the queue has and the ledger has not; an unknown department teaches nobody."""
-    found = settle(ledger, list(queue.answers()), at)
+    began = ledger.position()
+    found = settle(ledger, list(queue.answers()), at, began)
     queue.acknowledge()
     return found
 
 
-def settle(ledger: Ledger, said: Sequence[Said], at: datetime) -> Reconciled:
+def settle(ledger: Ledger, said: Sequence[Said], at: datetime, as_of: int | None = None) -> Reconciled:
     """Record what was said, so that each mail's last answer is in force; durable when this returns.
 
     An answer that comes again is recorded once. One that was overtaken meanwhile, and holds again because the later
     one was deleted, is recorded again. A department means what it meant to the reviewer: it may be called otherwise by
-    now, or be another's.
+    now, or be another's. `as_of` is the ledger's position when the reading of it all began: a mail that was answered
+    after it, by the same way, is left alone, because that answer is newer than what was read.
     """
     ids = list({item.email_id for item in said})
     known, decisions, before = names_ever(ledger), ledger.decisions_of(ids), ledger.corrections_of(ids)
@@ -54,6 +56,8 @@ def settle(ledger: Ledger, said: Sequence[Said], at: datetime) -> Reconciled:
             continue
         channel = channel_of(item)
         history = histories.setdefault((item.email_id, channel), History.of(before.get(item.email_id, ()), channel))
+        if as_of is not None and history.position > as_of:
+            continue
         try:
             correction = history.hear(item, decision, known)
         except UnknownDepartment:
@@ -105,7 +109,7 @@ class History:
         return correction
 
     def _withdrawal(self, item: Withdrawn) -> Correction | None:
-        if self.last is None or self.last.department is None:
+        if self.last is None or not (self.last.department or self.last.flags):
             return None
         deleted = f"{self.last.answer_id.rpartition(':')[0]}:deleted"
         return _withdraw(self.last, deleted if deleted not in self.heard else f"{deleted}~{self.position}", item.at)

@@ -18,8 +18,8 @@ class ReviewTask:
     """A mail as a reviewer sees it.
 
     `suggestion` is a department's name and `department` its id, both None for a blind task or an abstention; `reasons`
-    are the words that weighed most for it, `version` the model version that suggests. `group` names the reviewers who
-    may see it.
+    are the words that weighed most for it, `version` the model version that suggests or abstains, "" in a blind task.
+    `group` names the reviewers who may see it.
     """
 
     email_id: str
@@ -131,7 +131,7 @@ def task_of(
         priority=decision.priority,
         department=shown,
         reasons=tuple(explain(email, shown)) if explain and email and shown else (),
-        version=decision.version if shown else "",
+        version="" if decision.blind else decision.version,
         group=groups.group_of(concluded, name),
     )
 

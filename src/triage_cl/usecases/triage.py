@@ -13,8 +13,9 @@ from triage_cl.domain.review import HORIZON, Budget, ReviewPolicy, doubt_of
 from triage_cl.domain.versions import AliasMoved, ModelVersion, Standing
 from triage_cl.learning.hashing import Features
 from triage_cl.learning.learner import Learner
+from triage_cl.learning.reasons import strongest_words
 from triage_cl.privacy.keys import Keys
-from triage_cl.usecases.learn import CHANGES, describe_email, follow, taxonomy_at
+from triage_cl.usecases.learn import AT_ONCE, CHANGES, Refold, describe_email, follow, taxonomy_at, text_of
 from triage_cl.usecases.ledger import Admission, Ledger
 from triage_cl.usecases.snapshots import Snapshots
 
@@ -34,11 +35,12 @@ class Desk:
     taxonomy: Taxonomy = field(default_factory=Taxonomy)
     budget: Budget = field(default_factory=lambda: Budget(ReviewPolicy()))
     learners: dict[str, Learner] = field(default_factory=dict)
+    refold: Refold = AT_ONCE
 
     def refresh(self) -> None:
         """Take in everything that the ledger has by now."""
         news = list(self.ledger.facts(after=self.seen))
-        if not news and self.learners:
+        if not news and self.learners and not self.refold.ready:
             return
         for recorded in news:
             self._take(recorded)
@@ -63,7 +65,7 @@ class Desk:
         key = self.keys.subkey("features")
         if learner is None or (learner.recipe.kind == "batch" and learner.through != version.through):
             learner = self.snapshots.load(self.ledger, version, key)
-        return follow(self.ledger, learner) if learner.recipe.kind == "online" else learner
+        return follow(self.ledger, learner, self.refold) if learner.recipe.kind == "online" else learner
 
     @property
     def champion(self) -> ModelVersion:
@@ -90,6 +92,15 @@ class Desk:
         key = self.keys.subkey("features")
         features = [describe_email(key, email) for email in emails]
         return [conclude(believed) for believed in self.probabilities(self.champion.entrant, features)]
+
+    def explain(self, email: Email, department: str, count: int = 5) -> list[str]:
+        """The words and pairs of a mail that speak most for `department`, or what became of it, in the champion today.
+
+        Nothing is stored; NoChampion where there is none yet.
+        """
+        learner = self.learners[self.champion.entrant]
+        homes = [self.taxonomy.teaches(taught) for taught in learner.classes]
+        return strongest_words(learner, text_of(email), homes, self.taxonomy.teaches(department), count)
 
     def decide(self, emails: Sequence[Email], at: Callable[[Email], datetime]) -> list[Admission]:
         """A decision for each mail, not stored yet."""

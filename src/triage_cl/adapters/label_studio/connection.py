@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from triage_cl.domain.errors import ReviewScreenUnavailable
 
@@ -34,7 +34,8 @@ class Connection:
 
         # Loopback is reached directly, whatever proxy the environment names.
         self._opened = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=True, trust_env=False)
-        return LabelStudio(base_url=self.url, api_key=self.token, httpx_client=self._opened)
+        made: LabelStudio = _made(LabelStudio, base_url=self.url, api_key=self.token, httpx_client=self._opened)
+        return made
 
     def close(self) -> None:
         """Give back what is open."""
@@ -58,3 +59,8 @@ class Connection:
             raise ReviewScreenUnavailable(f"{self.url} did not answer in {TIMEOUT_SECONDS} seconds.") from None
         except httpx.HTTPError as error:
             raise ReviewScreenUnavailable(f"{self.url}: {error}.") from None
+
+
+def _made(kind: Any, **arguments: Any) -> Any:
+    # The client's constructor has no types.
+    return kind(**arguments)

@@ -38,6 +38,8 @@ def environment(home: Path, email: str, access: Access) -> dict[str, str]:
         # Webhooks to loopback are refused otherwise, and nobody is told.
         "SSRF_PROTECTION_ENABLED": "false",
         "WEBHOOK_TIMEOUT": str(WEBHOOK_SECONDS),
+        # A mail that somebody has open and leaves is offered to others after this many seconds, not after a day.
+        "TASK_LOCK_TTL": "900",
         "COLLECT_ANALYTICS": "false",
         "LATEST_VERSION_CHECK": "false",
         "SENTRY_DSN": "",

@@ -90,12 +90,12 @@ def _file(path: Path, name: str, strict: bool) -> Found:
         return
     try:
         with path.open("rb") as stream:
-            yield from _read(stream, name, strict, 0)
+            yield from read_stream(stream, name, strict)
     except OSError as error:
         yield Unreadable(name, f"cannot be read: {error.strerror}")
 
 
-def _read(stream: BinaryIO, name: str, strict: bool, nesting: int) -> Found:
+def read_stream(stream: BinaryIO, name: str, strict: bool, nesting: int = 0) -> Found:
     """What is in a stream; damage ends it, with a reason, after what could be read."""
     try:
         yield from _read_undamaged(stream, name, strict, nesting)
@@ -112,12 +112,12 @@ def _read_undamaged(stream: BinaryIO, name: str, strict: bool, nesting: int) -> 
     if nesting > MAX_NESTING:
         yield Unreadable(name, "packed too deeply")
     elif unpack:
-        yield from _read(unpack(rewound), name, strict, nesting + 1)
+        yield from read_stream(unpack(rewound), name, strict, nesting + 1)
     elif head.startswith(_ZIP_MAGIC):
         yield from _zip(stream if nesting == 0 else rewound, name, strict, nesting)
     elif head[257:262] == b"ustar" or name.endswith(".tar"):
         for member, content in tar_members(rewound):
-            yield from _read(content, f"{name}/{member}", strict, nesting + 1)
+            yield from read_stream(content, f"{name}/{member}", strict, nesting + 1)
     elif head.startswith(b"From "):
         yield from _mailbox(rewound, name)
     elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or name.endswith((".jsonl", ".jsonl.gz", ".ndjson")):
@@ -139,7 +139,7 @@ def _zip(stream: BinaryIO, name: str, strict: bool, nesting: int) -> Found:
         if isinstance(content, str):
             yield Unreadable(source, content)
         else:
-            yield from _read(content, source, strict, nesting + 1)
+            yield from read_stream(content, source, strict, nesting + 1)
 
 
 def _mailbox(stream: BinaryIO, name: str) -> Found:

@@ -48,7 +48,8 @@ def append_facts(connection: sa.Connection, new: Sequence[Fact], at: datetime) -
 
 def lock_counter(connection: sa.Connection) -> tuple[int, str]:
     """The last fact's position and digest; nobody else records a fact until the transaction ends."""
-    return connection.execute(sa.select(counter.c.position, counter.c.head).with_for_update()).one()
+    row = connection.execute(sa.select(counter.c.position, counter.c.head).with_for_update()).one()
+    return int(row.position), str(row.head)
 
 
 def _row(position: int, fact: Fact, identity: str | None, at: datetime) -> dict[str, Any]:

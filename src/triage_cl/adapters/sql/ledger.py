@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from triage_cl.adapters.sql import fact_rows, mail_rows
 from triage_cl.adapters.sql.engine import make_engine, reading, writing
 from triage_cl.adapters.sql.fact_rows import PAGE, chunks
+from triage_cl.adapters.sql.ledger_overview import LedgerOverview
 from triage_cl.adapters.sql.ledger_tasks import LedgerTasks
 from triage_cl.adapters.sql.partitions import ensure_partitions
 from triage_cl.adapters.sql.schema import (
@@ -29,7 +30,7 @@ from triage_cl.domain.facts import Fact, Recorded, from_body
 from triage_cl.usecases.ledger import Admission, Answered, Dispute
 
 
-class Ledger(LedgerTasks):
+class Ledger(LedgerTasks, LedgerOverview):
     """Facts in order, records by key, over one database (SQLite or PostgreSQL)."""
 
     def __init__(self, url: str, durable: bool = True, answer_window: timedelta = ANSWER_WINDOW) -> None:
@@ -106,7 +107,7 @@ class Ledger(LedgerTasks):
         """How many could not be read, by reason."""
         counted = sa.select(quarantine.c.reason, sa.func.count()).group_by(quarantine.c.reason)
         with reading(self.engine) as connection:
-            return dict(connection.execute(counted.order_by(quarantine.c.reason)).all())
+            return dict(connection.execute(counted.order_by(quarantine.c.reason)).tuples().all())
 
     def corrections_of(self, ids: Sequence[str]) -> Mapping[str, list[Recorded]]:
         """All corrections of these mails, each mail's in order."""
@@ -218,7 +219,7 @@ class Ledger(LedgerTasks):
             agreements.c.champion == champion, agreements.c.challenger == challenger
         )
         with reading(self.engine) as connection:
-            return dict(connection.execute(wanted.order_by(agreements.c.day)).all())
+            return dict(connection.execute(wanted.order_by(agreements.c.day)).tuples().all())
 
 
 def _in_order(wanted: sa.Select[Any]) -> sa.Select[Any]:

@@ -54,6 +54,11 @@ class LedgerTasks:
         with writing(self.engine) as connection:
             task_rows.archive(connection, task_ids, at)
 
+    def standing_tasks(self) -> Mapping[str, str]:
+        """The mail of each task that is not put away, by the task's id."""
+        with reading(self.engine) as connection:
+            return task_rows.standing(connection)
+
     def archived(self, ids: Sequence[str]) -> set[str]:
         """Which of these mails' tasks are put away."""
         with reading(self.engine) as connection:

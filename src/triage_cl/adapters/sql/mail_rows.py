@@ -156,10 +156,11 @@ def _count_agreements(connection: sa.Connection, new: Sequence[Admission]) -> No
 
 def put_in_quarantine(connection: sa.Connection, found: Sequence[Unreadable], at: datetime) -> int:
     """How many of these were not in quarantine yet."""
+    # A file's name may be no text.
+    named = [(bad.source.encode("utf-8", "backslashreplace").decode(), bad.reason) for bad in found]
     rows = [
-        {"id": hashlib.sha256(f"{bad.source}\0{bad.reason}".encode()).hexdigest()}
-        | {"source": bad.source, "reason": bad.reason, "at": at}
-        for bad in found
+        {"id": hashlib.sha256(f"{source}\0{reason}".encode()).hexdigest(), "source": source, "reason": reason, "at": at}
+        for source, reason in named
     ]
     if not rows:
         return 0

@@ -77,6 +77,12 @@ def archive(connection: sa.Connection, task_ids: Sequence[str], at: datetime) ->
     _change(connection, task_ids, archived_at=at)
 
 
+def standing(connection: sa.Connection) -> dict[str, str]:
+    """The mail of each task that is not put away, by the task's id."""
+    wanted = sa.select(review_tasks.c.task_id, review_tasks.c.email_id).where(review_tasks.c.archived_at.is_(None))
+    return {row.task_id: row.email_id for row in connection.execute(wanted)}
+
+
 def archived(connection: sa.Connection, email_ids: Sequence[str]) -> set[str]:
     """Which of these mails' tasks are put away."""
     found: set[str] = set()
