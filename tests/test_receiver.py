@@ -23,6 +23,7 @@ from tests.builders import NOON
 from tests.label_studio_server import RunningLabelStudio
 from tests.office import Office, an_office, department_of
 from tests.review_projects import ReviewProject, chosen, review_project
+from tests.review_screens import add_departments, an_app, got, our_projects
 from triage_cl.adapters.label_studio.connection import Connection
 from triage_cl.adapters.label_studio.reviews import LabelStudioReviews
 from triage_cl.adapters.processes import free_port
@@ -433,8 +434,8 @@ def test_what_was_said_while_the_receiver_was_down_is_recorded_when_it_is_back(
 
 
 @pytest.mark.integration
-def test_a_hundred_answers_are_a_hundred_lessons(staff: Staff) -> None:
-    tasks = staff.ask(34)
+def test_many_answers_are_as_many_lessons(staff: Staff) -> None:
+    tasks = staff.ask(12)
     truth = {email: department_of(email) for email in tasks}
     screen = InLabelStudio(staff.project.connection, staff.office.ledger, truth, 0.01)
     assert simulate(screen, rate=1_000) == (len(tasks), len(tasks))
@@ -451,6 +452,24 @@ def test_a_simulated_reviewer_leaves_what_it_does_not_know(staff: Staff) -> None
     assert simulate(screen, rate=1_000) == (len(tasks), 2)
     origins = [one.annotations[0]["result"][0]["origin"] for one in staff.project.tasks().values() if one.annotations]
     assert origins == ["manual", "manual"]
+
+
+@pytest.mark.integration
+def test_the_screens_are_kept_in_step_with_the_departments(
+    label_studio: RunningLabelStudio, tmp_path: Path, sqlite_url: str
+) -> None:
+    with an_app(label_studio, tmp_path, sqlite_url) as app:
+        add_departments(app, "Billing")
+        receiver = build(app, keeps_screens=True)
+        with listening(receiver):
+            [project] = wait_until(lambda: our_projects(label_studio))
+            add_departments(app, "Sales")
+
+            def shows_it() -> bool:
+                receiver.catching_up.wake()
+                return 'alias="sales"' in got(label_studio, f"/api/projects/{project}/")["label_config"]
+
+            wait_until(shows_it)
 
 
 def test_label_studio_down_is_said_and_tried_again(office: Office) -> None:

@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 MAILS, ANSWERED, BATCH = 1_000, 100, 50
 SCENARIO = generate(seed=3, days=20, mails_per_day=110)
+OTHERS = ("Label Studio", "Prefect", "MLflow")
 PROGRAMS = ("label-studio", "prefect", "mlflow", "evidently", "flows", "service", "receiver", "console")
 
 
@@ -97,7 +98,7 @@ def test_each_answer_is_one_lesson_and_the_served_model_is_their_fold(
         replayed = desk.learners[desk.champion.entrant]
         served = stack.ask("GET", "/health").json()
         assert (served["lessons"], served["fingerprint"]) == (ANSWERED + 1, replayed.fingerprint())
-        assert verify_replay(app.ledger, app.registry, app.features_key).found == []
+        assert verify_replay(app.ledger, app.registry, app.snapshots, app.features_key).found == []
 
 
 def test_mail_is_triaged_while_others_hang_and_all_catch_up(stack: RunningStack, truth: dict[str, str]) -> None:
@@ -106,12 +107,10 @@ def test_mail_is_triaged_while_others_hang_and_all_catch_up(stack: RunningStack,
         taken = stack.take(list(SCENARIO.lines[MAILS : MAILS + BATCH]))
         assert len({decision["email_id"] for decision in taken}) == BATCH
         wait_until(
-            lambda: all(f"{name} does not answer" in stack.console() for name in ("Label Studio", "Prefect", "MLflow")),
-            60,
-            "the console says what is wrong",
+            lambda: all(f"{name} does not answer" in stack.console() for name in OTHERS), 60, "the console says so"
         )
         assert "since" in stack.console()
-    wait_until(lambda: "does not answer" not in stack.console(), 120, "the console says that all is well")
+    wait_until(lambda: not any(f"{name} does not answer" in stack.console() for name in OTHERS), 120, "all are back")
     wait_until(lambda: stack.task_count() == before + BATCH, 180, "the mail taken meanwhile is tasks")
 
 

@@ -275,6 +275,10 @@ def test_projects_are_set_up_where_reviews_are_in_label_studio() -> None:
     assert names(steps(the_settings(reviews="label-studio"))) == ["champion", "projects"]
 
 
+def test_a_champion_that_is_there_is_not_waited_for() -> None:
+    assert names(steps(the_settings(reviews="label-studio"), champion=True)) == ["projects"]
+
+
 def test_some_programs_can_be_chosen_or_left_out() -> None:
     table = programs(the_settings())
     assert names(chosen(table, only=["mlflow", "prefect"])) == ["prefect", "mlflow"]

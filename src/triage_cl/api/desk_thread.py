@@ -39,6 +39,13 @@ class Served:
     lessons: int = 0
     taxonomy: Taxonomy = field(default_factory=Taxonomy)
 
+    @classmethod
+    def by(cls, desk: Desk) -> "Served":
+        """What this desk decides with."""
+        champion = desk.champion
+        learner = desk.learners[champion.entrant]
+        return cls(desk.seen, champion.version, learner.through, learner.as_of, learner.lessons, desk.taxonomy)
+
 
 @dataclass(slots=True)
 class _Batch:
@@ -220,10 +227,7 @@ class DeskThread:
             self._kept = lessons
 
     def _publish(self) -> None:
-        desk = self._opened()
-        learner = desk.learners[desk.champion.entrant]
-        version = desk.champion.version
-        self.served = Served(desk.seen, version, learner.through, learner.as_of, learner.lessons, desk.taxonomy)
+        self.served = Served.by(self._opened())
         self.trouble = self.trouble_since = None
 
     def _answer(self, group: Sequence[tuple[_Batch, int]]) -> None:

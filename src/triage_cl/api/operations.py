@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from triage_cl.api.desk_thread import Served
 from triage_cl.api.parts import CLOSED, KEY, Parts, Using, problems
 from triage_cl.api.problems import problem
 from triage_cl.api.shapes import Departments, Health, Ready
@@ -32,8 +33,8 @@ async def departments(parts: Using) -> dict[str, Any]:
 @router.get("/health", response_model=Health)
 async def health(parts: Using) -> dict[str, Any]:
     """The process lives, and what it serves; needs no key."""
-    fingerprint = await _fingerprint(parts)
-    desk, served = parts.desk, parts.desk.served
+    served, fingerprint = await _served(parts)
+    desk = parts.desk
     trouble = desk.trouble
     return {
         "status": "ok" if trouble is None else "trouble",
@@ -50,15 +51,16 @@ async def health(parts: Using) -> dict[str, Any]:
     }
 
 
-async def _fingerprint(parts: Parts) -> str | None:
+async def _served(parts: Parts) -> tuple[Served, str | None]:
+    """What the desk serves with and the fingerprint at just these positions; without it while the desk is busy."""
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(parts.desk.ask(_fingerprint_of)), PATIENCE)
+        return await asyncio.wait_for(asyncio.wrap_future(parts.desk.ask(_fingerprinted)), PATIENCE)
     except (TriageError, TimeoutError):
-        return None
+        return parts.desk.served, None
 
 
-def _fingerprint_of(desk: Desk) -> str:
-    return desk.learners[desk.champion.entrant].fingerprint()
+def _fingerprinted(desk: Desk) -> tuple[Served, str]:
+    return Served.by(desk), desk.learners[desk.champion.entrant].fingerprint()
 
 
 @router.get("/ready", response_model=Ready, responses=problems(_503="Mail cannot be decided now, and why."))

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -75,8 +75,7 @@ def _run(settings: "Settings", kept: Sequence["Program"], root: Path, demo: bool
     from triage_cl.cli.up_access import show_access
     from triage_cl.cli.up_screen import screen
 
-    _prepare(settings, demo)
-    everything = [*steps(settings), *kept]
+    everything = [*steps(settings, _prepare(settings, demo)), *kept]
     out = console(stderr=json == "-")
     home = settings.home
     supervisor = Supervisor(everything, home / "up", home / "logs", Path.cwd(), environment(settings, root))
@@ -89,16 +88,20 @@ def _run(settings: "Settings", kept: Sequence["Program"], root: Path, demo: bool
         out.print("Stopped; what was acknowledged is kept.")
 
 
-def _prepare(settings: "Settings", demo: bool) -> None:
-    """Whatever could not be done is told before anything starts: keys, the ledger, the departments of a demo."""
+def _prepare(settings: "Settings", demo: bool) -> bool:
+    """Make what everything shares: keys, the ledger, a demo's departments; whether there is a champion already.
+
+    What cannot be made is told before anything starts.
+    """
     from triage_cl.bootstrap import bootstrap, utcnow
     from triage_cl.cli.feeding import open_departments
+    from triage_cl.usecases.retrain import standing_at
 
-    app = bootstrap(settings)
-    app.access, app.keys, app.ledger  # noqa: B018
-    if demo:
-        open_departments(app.ledger, utcnow())
-    app.close()
+    with closing(bootstrap(settings)) as app:
+        app.access, app.keys  # noqa: B018
+        if demo:
+            open_departments(app.ledger, utcnow())
+        return standing_at(app.ledger).champion is not None
 
 
 @contextmanager

@@ -35,9 +35,9 @@ def programs(settings: Settings, demo: bool = False) -> list[Program]:
     return [program for program in ours if program.name != MLFLOW or not _is_server(settings.mlflow_uri)]
 
 
-def steps(settings: Settings) -> list[Program]:
-    """What has to be done once before, or as soon as, the programs run; it is never left out."""
-    return [_champion(), *([_projects()] if settings.reviews == "label-studio" else [])]
+def steps(settings: Settings, champion: bool = False) -> list[Program]:
+    """What has to be done once before, or as soon as, the programs run; `champion` says that there is one already."""
+    return [*([] if champion else [_champion()]), *([_projects()] if settings.reviews == "label-studio" else [])]
 
 
 def chosen(table: Sequence[Program], only: Collection[str] = (), without: Collection[str] = ()) -> list[Program]:
@@ -135,7 +135,8 @@ def _service(settings: Settings) -> Program:
 def _receiver(settings: Settings) -> Program:
     url = settings.receiver_url.rstrip("/")
     command = _python("feedback.receiver")
-    return Program("receiver", "hears of corrections", command, url, f"{url}/health", after=(CHAMPION,))
+    # It keeps the projects in step, too: not while they are being made.
+    return Program("receiver", "hears of corrections", command, url, f"{url}/health", after=(CHAMPION, PROJECTS))
 
 
 def _console(settings: Settings) -> Program:
