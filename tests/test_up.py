@@ -299,6 +299,7 @@ def test_a_program_with_a_page_is_well_while_that_answers() -> None:
     well = started.seen(program, Sight("STARTING", 7, 0), True, later)
     assert (well.health, well.since, well.first_well) == (Health.WELL, later, later)
     assert well.seen(program, RUNNING, True, later + timedelta(1)).since == later
+    assert well.seen(program, Sight("RUNNING", 8, 0), True, later + timedelta(1)).since == later + timedelta(1)
     assert well.seen(program, RUNNING, False, later).health is Health.SILENT
     assert well.seen(program, Sight("BACKOFF", 0, 3), False, later).health is Health.ENDED
     again = well.seen(program, Sight("STARTING", 8, 0), False, later)
@@ -334,15 +335,15 @@ def test_the_state_is_told_in_words() -> None:
 
 
 @contextmanager
-def triage_up(home: Path, *options: str) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
-    """`triage up` on free ports over the folder `home`, and what it prints; stopped at the end of the block."""
+def triage_up(home: Path, *options: str, **more: str) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+    """`triage up` on free ports over the folder `home`, and the JSON that it will write; stopped with the block."""
     ready, printed = home.with_suffix(".json"), home.with_suffix(".log")
     ready.unlink(missing_ok=True)
     urls = {
         f"TRIAGE_{name}_URL": f"http://127.0.0.1:{free_port()}"
         for name in ("LABEL_STUDIO", "SERVICE", "RECEIVER", "CONSOLE", "MLFLOW", "EVIDENTLY")
     }
-    told = os.environ | urls | {"TRIAGE_HOME": str(home), "TRIAGE_REGISTRY": "folder"}
+    told = os.environ | urls | {"TRIAGE_HOME": str(home), "TRIAGE_REGISTRY": "folder"} | more
     command = [sys.executable, "-m", "triage_cl.cli", "up", "--json", str(ready), *options]
     process = start(command, ROOT, told, printed)
     try:
@@ -396,3 +397,41 @@ def test_no_secret_is_in_the_configuration_the_logs_or_a_command(tmp_path: Path)
         ]
     assert [secret for secret in secrets if any(secret in text for text in [*commands, *files])] == []
     assert (home / "up" / "supervisord.conf").stat().st_mode & 0o777 == 0o600
+
+
+@contextmanager
+def the_world() -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy to the rest of the world, and the first words of whoever asked it for anything."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def listen() -> None:
+            while True:
+                try:
+                    visitor, _ = door.accept()
+                except OSError:
+                    return
+                with visitor:
+                    visitor.settimeout(5)
+                    asked.append(visitor.recv(200))
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{door.getsockname()[1]}", asked
+        finally:
+            door.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.mark.integration
+def test_the_servers_ask_nothing_of_the_rest_of_the_world(tmp_path: Path) -> None:
+    with the_world() as (proxy, asked):
+        through = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"), proxy)
+        through |= {"no_proxy": "", "NO_PROXY": "", "TRIAGE_REGISTRY": "mlflow"}
+        servers = "label-studio,prefect,mlflow,evidently"
+        with triage_up(tmp_path / "data", "--only", servers, **through) as (process, ready):
+            wait_until(lambda: ready.exists() or process.poll() is not None, 400)
+            told = json.loads(ready.read_text())
+    assert [one["name"] for one in told["programs"] if one["healthy"]] == servers.split(",")
+    assert asked == []

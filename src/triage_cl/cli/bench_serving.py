@@ -90,7 +90,7 @@ def _measure(folder: Path, seconds: float, batch: int, clients: int) -> dict[str
         "single_p99_ms": _milliseconds(singles, 0.99),
         "single_failed": singles.failed + singles.refused,
         "overload": {
-            "offered_per_second": round(overload.offered / min(seconds, 15), 1),
+            "offered_per_second": round(overload.offered / overload.seconds, 1),
             "accepted": overload.accepted,
             "refused": overload.refused,
             "failed": overload.failed,
@@ -166,7 +166,7 @@ def _service(home: Path) -> Iterator[tuple[str, Any]]:
     url = f"http://127.0.0.1:{port}"
     try:
         wait_answers(f"{url}/ready", 60, keeper)
-        yield url, psutil.Process(keeper.pid).children()[0]
+        yield url, next(one for one in psutil.Process(keeper.pid).children() if one.cmdline()[1:] == command[1:])
     finally:
         stop(keeper)
 

@@ -39,14 +39,15 @@ def screen(programs: Sequence[Program], logs: Path, out: "Console") -> Iterator[
 
 
 def _lines(programs: Sequence[Program], logs: Path, out: "Console") -> Show:
-    before: dict[str, Health] = {}
+    before: dict[str, tuple[Health, int]] = {}
 
     def show(conditions: Conditions) -> None:
-        news = [one for one in programs if before.get(one.name) is not conditions[one.name].health]
+        now = {name: (condition.health, condition.restarts) for name, condition in conditions.items()}
+        news = [program for program in programs if before.get(program.name) != now[program.name]]
         for program in news:
             told = in_words(program, conditions, logs)
             out.print(f"{program.name}: {told}{_where(program, conditions[program.name])}", soft_wrap=True)
-        before.update({name: condition.health for name, condition in conditions.items()})
+        before.update(now)
         if news and _all_well(conditions):
             out.print(_ALL_WELL)
         out.file.flush()

@@ -61,12 +61,13 @@ class Condition:
     def seen(self, program: Program, sight: Sight, answers: bool, at: datetime) -> "Condition":
         """What it is after a look at `at`; `answers` is whether its health page says that it is well."""
         health = self._health(program, sight, answers) if self.begun else Health.WAITING
+        anew = sight.pid not in (0, self.pid)
         return replace(
             self,
             health=health,
-            since=self.since if health is self.health else at,
+            since=self.since if health is self.health and not anew else at,
             pid=sight.pid or self.pid,
-            runs=self.runs + (sight.pid not in (0, self.pid)),
+            runs=self.runs + anew,
             exit_status=sight.exit_status,
             first_well=self.first_well or (at if health is Health.WELL else None),
         )
