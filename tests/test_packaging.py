@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ("bootstrap.lock", "requirements.lock")
+LOCKS = ("bootstrap.lock", "label-studio.lock", "requirements.lock")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
