@@ -413,6 +413,7 @@ def test_of_two_answers_the_older_holds_soon_after_the_newer_was_deleted(staff: 
     newer = staff.project.answer(task, "support")
     staff.project.withdraw(newer)
     wait_until(lambda: staff.post.lessons() == {email: "legal"})
+    assert staff.departments()[-1] == "legal"
 
 
 @pytest.mark.integration

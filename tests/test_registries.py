@@ -1,6 +1,7 @@
 """The model registry: one contract for the folder and for MLflow, then what is particular to each."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from triage_cl.learning.hashing import describe
 from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import find_recipe
 from triage_cl.privacy.keys import Keys
+from triage_cl.settings import load_settings
 from triage_cl.usecases.registry import Entry, Registry, UnknownVersion
 
 KEYS = Keys.from_seed(5)
@@ -252,10 +254,10 @@ def test_with_another_key_mlflow_concludes_nothing(loaded, mails, monkeypatch):
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("scheme", ["http", "postgresql"])
+@pytest.mark.parametrize("scheme", ["http", "postgresql+psycopg"])
 def test_an_mlflow_that_is_away_is_unavailable_and_no_password_is_told(scheme, free_port):
     registry = MlflowRegistry(f"{scheme}://me:hunter2@127.0.0.1:{free_port}/x")
-    with pytest.raises(RegistryUnavailable, match=f"{scheme}://127.0.0.1:{free_port}") as raised:
+    with pytest.raises(RegistryUnavailable, match=re.escape(f"{scheme}://127.0.0.1:{free_port}")) as raised:
         registry.aliased("champion")
     assert "hunter2" not in str(raised.value)
 
@@ -297,3 +299,8 @@ def test_a_server_keeps_what_a_database_keeps(mlflow_server):
 def test_registering_says_nothing_on_the_terminal(tmp_path, mlflow_database, capfd):
     mlflow_in(tmp_path, mlflow_database)().register(entry(), b"bytes")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_postgresql_store_is_reached_by_the_driver_that_is_installed():
+    settings = load_settings(mlflow_tracking_uri="postgresql://me@db.example/mlflow")
+    assert settings.mlflow_uri == "postgresql+psycopg://me@db.example/mlflow"

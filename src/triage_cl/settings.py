@@ -105,7 +105,9 @@ class Settings(BaseSettings):
     @property
     def mlflow_uri(self) -> str:
         """Where MLflow keeps its versions."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+        # SQLAlchemy 2.0 takes `postgresql://` for a driver that is not installed.
+        given = self.mlflow_tracking_uri.replace("postgresql://", "postgresql+psycopg://", 1)
+        return given or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
 
     @property
     def policy(self) -> ReviewPolicy:
