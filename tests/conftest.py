@@ -38,6 +38,16 @@ def find_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture(autouse=True)
+def _own_key() -> Iterator[None]:
+    """An application tells MLflow its key by the environment: it is not the next test's."""
+    before = os.environ.get("TRIAGE_KEY")
+    yield
+    os.environ.pop("TRIAGE_KEY", None)
+    if before is not None:
+        os.environ["TRIAGE_KEY"] = before
+
+
 @pytest.fixture
 def free_port() -> int:
     return find_free_port()

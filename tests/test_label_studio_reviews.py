@@ -15,7 +15,7 @@ from tests.office import Office, an_office, department_of
 from tests.review_projects import ReviewProject, review_project
 from triage_cl.adapters.label_studio import queries
 from triage_cl.adapters.label_studio.connection import Connection
-from triage_cl.adapters.label_studio.reviews import LabelStudioReviews
+from triage_cl.adapters.label_studio.reviews import LabelStudioReviews, complete_until
 from triage_cl.adapters.label_studio.tasks import BLIND, UNSURE, numbers_by_project
 from triage_cl.adapters.processes import free_port
 from triage_cl.adapters.sql.ledger import Ledger
@@ -405,6 +405,29 @@ def test_only_what_changed_lately_is_asked_for_again(staff: Staff) -> None:
     moved = datetime.fromisoformat(value) + timedelta(minutes=2)
     staff.ledger.move_cursor(name, moved.isoformat(), NOON)
     assert list(staff.queue().answers()) == []
+
+
+def test_after_a_quiet_minute_all_but_the_last_change_is_left_alone(staff: Staff) -> None:
+    staff.office.triage(3)
+    staff.publish()
+    for task in staff.project.tasks().values():
+        staff.project.answer(task.id, "legal")
+    assert staff.reconcile().corrections == len(staff.project.numbers())
+    assert staff.reconcile().repeated == len(staff.project.numbers())
+    name = f"label-studio:{staff.project.id}"
+    value, at = staff.ledger.cursors()[name]
+    staff.ledger.move_cursor(name, value, at - timedelta(minutes=2))
+    staff.reconcile()
+    assert staff.reconcile().repeated == 1
+
+
+@pytest.mark.parametrize(
+    ("last", "passed", "complete"),
+    [(600, 0, 540), (600, 30, 540), (600, 100, 540), (200, 0, 140), (200, 60, 160), (200, 99, 199), (100, 30, 100)],
+)
+def test_how_far_everything_was_seen(last: int, passed: int, complete: int) -> None:
+    found = complete_until(after(seconds=last), after(seconds=100), timedelta(seconds=passed))
+    assert found == after(seconds=complete)
 
 
 def test_tasks_that_nobody_answered_say_nothing(staff: Staff) -> None:

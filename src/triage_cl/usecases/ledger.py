@@ -167,6 +167,10 @@ class Ledger(Protocol):
         """How far a reader had come, None for one that has not begun."""
         ...
 
+    def cursors(self) -> Mapping[str, tuple[str, datetime]]:
+        """How far every reader has come, and when it said so."""
+        ...
+
     def move_cursor(self, name: str, value: str, at: datetime) -> None:
         """Remember how far a reader has come."""
         ...

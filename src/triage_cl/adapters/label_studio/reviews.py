@@ -19,7 +19,7 @@ from triage_cl.usecases.review import BATCH, Answer, ReviewTask, Withdrawn
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
-#: How far back each reading begins before the last change that was seen: one may be committed late.
+#: How late a change may be committed: it is then seen with a time before that of others that were seen already.
 OVERLAP = timedelta(seconds=60)
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 #: How often deleted tasks are looked for: they leave no trace but their absence.
@@ -88,7 +88,7 @@ class LabelStudioReviews:
                 queries.delete(client, project.id, names)
 
     def answers(self) -> list[Answer | Withdrawn]:
-        """What holds for every mail whose task changed since the last `acknowledge`, a minute's overlap included."""
+        """What holds for every mail whose task changed since the last `acknowledge`, some of it once more."""
         said: list[Answer | Withdrawn] = []
         with self.connection.asking() as client:
             projects = queries.find_projects(client)
@@ -99,13 +99,14 @@ class LabelStudioReviews:
         return said
 
     def _changed(self, client: "LabelStudio", project: Project) -> list[Answer | Withdrawn]:
-        name = f"{CHANNEL}:{project.id}"
-        last = read_at = _time(self.ledger.cursor(name))
+        name, began = f"{CHANNEL}:{project.id}", datetime.now(UTC)
+        value, read_at = self.ledger.cursors().get(name, (None, began))
+        last = complete = _time(value)
         said = []
-        for task in queries.changed_since(client, project.id, max(BEGINNING, read_at - OVERLAP)):
+        for task in queries.changed_since(client, project.id, complete):
             last = max(last, task.updated_at)
             said.append(state_of(task, self.keys))
-        self._read[name] = last.isoformat()
+        self._read[name] = complete_until(last, complete, began - read_at).isoformat()
         return self._without_idle(said)
 
     def _without_idle(self, said: Sequence[Answer | Withdrawn]) -> list[Answer | Withdrawn]:
@@ -169,6 +170,15 @@ def _there(client: "LabelStudio", names: Iterable[str]) -> list[tuple[Project, d
     if not named:
         return []
     return [(project, named[project.id]) for project in queries.find_projects(client) if project.id in named]
+
+
+def complete_until(last: datetime, complete: datetime, passed: timedelta) -> datetime:
+    """Up to which time every change has been seen, `last` being the last one that was.
+
+    It was `complete` at the reading before, `passed` ago: what was not committed then is now, but for the overlap.
+    Only the length of time is measured here; the times are Label Studio's.
+    """
+    return min(last, max(last - OVERLAP, complete + passed))
 
 
 def _time(cursor: str | None) -> datetime:
