@@ -50,7 +50,7 @@ wheel: | $(project) ## build the library's wheel into dist/
 
 lock: | $(installer) ## write the lock files anew after a change of dependencies, keeping versions where possible
 	echo uv | $(compile) $(raise) - --output-file bootstrap.lock
-	$(compile) $(raise) pyproject.toml --all-extras --group dev --output-file requirements.lock
+	$(compile) $(raise) pyproject.toml --all-extras --group dev --group bench --output-file requirements.lock
 	echo label-studio==1.23.2 | $(compile) $(raise) - --output-file label-studio.lock
 
 upgrade: raise := --upgrade

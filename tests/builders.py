@@ -50,7 +50,7 @@ def a_decision(email_id: str = "mail-1", **changes: Any) -> Decision:
     """A decision for billing, made at noon, not drawn."""
     decision = Decision(
         email_id=email_id,
-        version=version_name("hashed-softmax", 0, 0),
+        version=version_name("hashed-ensemble", 0, 0),
         department="billing",
         confidence=0.7,
         margin=0.5,
@@ -95,7 +95,7 @@ def a_correction(email_id: str = "mail-1", department: str | None = "billing", *
     return replace(changed, answer_id=told)
 
 
-def a_version(entrant: str = "hashed-softmax", through: int = 0, **changes: Any) -> ModelVersion:
+def a_version(entrant: str = "hashed-ensemble", through: int = 0, **changes: Any) -> ModelVersion:
     """A registered version of a recipe."""
     version = ModelVersion(
         version=version_name(entrant, through, through),
@@ -110,7 +110,7 @@ def a_version(entrant: str = "hashed-softmax", through: int = 0, **changes: Any)
     return replace(version, **changes)
 
 
-def an_alias_move(version: str | None = "hashed-softmax@0-0", alias: str = CHAMPION, **changes: Any) -> AliasMoved:
+def an_alias_move(version: str | None = "hashed-ensemble@0-0", alias: str = CHAMPION, **changes: Any) -> AliasMoved:
     """An alias that names a version from now on."""
     return replace(AliasMoved(alias, version, None, ("it is the first",), "an operator"), **changes)
 
@@ -118,7 +118,7 @@ def an_alias_move(version: str | None = "hashed-softmax@0-0", alias: str = CHAMP
 def a_judgement(**changes: Any) -> Judgement:
     """A look at a duel that decides nothing."""
     judgement = Judgement(
-        champion="hashed-softmax@0-0",
+        champion="hashed-ensemble@0-0",
         challenger="tfidf-svm@0-0",
         verdict="keep",
         reasons=("too early", "e-value 1.5 is below 20"),

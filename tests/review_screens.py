@@ -94,7 +94,7 @@ def a_task(department: str | None = "billing", number: int = 1, **changes: Any) 
         "blind": department is None,
         "priority": number / 100,
         "department": department,
-        "version": "hashed-softmax@0-0" if department else "",
+        "version": "hashed-ensemble@0-0" if department else "",
         "group": "Mail",
     }
     return ReviewTask(**{**told, **changes})

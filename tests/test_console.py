@@ -175,7 +175,7 @@ def test_the_overview_tells_the_ledgers_numbers(client: httpx.Client) -> None:
     text = words(client.get("/", headers=BEARER).text)
     assert "Mail today 1 0 yesterday, last 2 h ago" in text
     assert "Corrections today 1 1 lessons in all" in text
-    assert "hashed-softmax for 2 h" in text
+    assert "hashed-ensemble for 2 h" in text
     assert "Nobody challenges." in text
     assert "Label Studio not used" in text
     assert "1 drawn mail was not offered to reviewers since 12:00, for 2 h" in text
@@ -196,7 +196,7 @@ def test_a_mail_is_shown_and_never_run(client: httpx.Client, path: str) -> None:
 def test_a_decision_is_told_with_its_history(client: httpx.Client) -> None:
     text = words(client.get("/decisions/mail-1", headers=BEARER).text)
     assert "Billing suggest answered Sales" in text
-    assert "hashed-softmax@0-0 with lessons through 0, edits as of 0" in text
+    assert "hashed-ensemble@0-0 with lessons through 0, edits as of 0" in text
     assert "drawn: draw 0.0000 below probability 0.2500" in text
     assert "Sales said reviewer-3a (review, changed), recorded at position 6 lesson" in text
     assert "Sales 100.0%" in text

@@ -87,7 +87,7 @@ def test_an_installation_in_use_is_told_as_it_is(settings: Settings) -> None:
         opened.access  # noqa: B018
     status, printed = doctor()
     assert status == 0, printed
-    assert "hashed-softmax@" in printed
+    assert "hashed-ensemble@" in printed
     assert "missing  champion" not in printed
 
 

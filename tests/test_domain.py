@@ -226,7 +226,7 @@ def test_the_standing_tells_who_acts_and_who_would_like_to() -> None:
     ]
     standing = fold_standing(enumerate(facts, start=1))
     assert (standing.champion, standing.challenger) == (champion, challenger)
-    assert standing.entered == {"hashed-softmax": 2, "tfidf": 4}
+    assert standing.entered == {"hashed-ensemble": 2, "tfidf": 4}
     retired = standing.apply(5, an_alias_move(None, CHALLENGER))
     assert (retired.champion, retired.challenger) == (champion, None)
 

@@ -106,18 +106,18 @@ def test_a_restarted_process_folds_what_came_after_its_snapshot(template: Path, 
     ledger = a_ledger(template)
     middle = len(history) // 2
     record(ledger, history[:middle], set())
-    snapshot = follow(ledger, fold(ledger, "hashed-softmax", KEY, 0, 0, 0)).snapshot()
+    snapshot = follow(ledger, fold(ledger, "hashed-ensemble", KEY, 0, 0, 0)).snapshot()
     record(ledger, history[middle:], set())
     restarted = follow(ledger, Learner.restore(snapshot, KEY))
     head = ledger.position()
-    assert restarted.fingerprint() == fold(ledger, "hashed-softmax", KEY, 0, head, head).fingerprint()
+    assert restarted.fingerprint() == fold(ledger, "hashed-ensemble", KEY, 0, head, head).fingerprint()
     ledger.close()
 
 
 def test_an_answer_taken_back_leaves_the_model(template: Path) -> None:
     ledger = a_ledger(template)
     ledger.append([a_correction("mail-1", "billing"), a_correction("mail-2", "support")], NOON)
-    before = fold(ledger, "hashed-softmax", KEY, 0, ledger.position(), ledger.position())
+    before = fold(ledger, "hashed-ensemble", KEY, 0, ledger.position(), ledger.position())
     wrong = a_correction("mail-3", "legal")
     ledger.append([wrong], NOON)
     learner = follow(ledger, before)
@@ -125,7 +125,7 @@ def test_an_answer_taken_back_leaves_the_model(template: Path) -> None:
     learner = follow(ledger, learner)
     clean = a_ledger(template)
     clean.append([a_correction("mail-1", "billing"), a_correction("mail-2", "support")], NOON)
-    never = fold(clean, "hashed-softmax", KEY, 0, clean.position(), clean.position())
+    never = fold(clean, "hashed-ensemble", KEY, 0, clean.position(), clean.position())
     assert learner.fingerprint() == never.fingerprint()
     ledger.close()
     clean.close()
@@ -134,7 +134,7 @@ def test_an_answer_taken_back_leaves_the_model(template: Path) -> None:
 def test_renaming_a_department_changes_no_score(template: Path) -> None:
     ledger = a_ledger(template)
     ledger.append([a_correction("mail-1", "billing"), a_correction("mail-2", "support")], NOON)
-    learner = fold(ledger, "hashed-softmax", KEY, 0, ledger.position(), ledger.position())
+    learner = fold(ledger, "hashed-ensemble", KEY, 0, ledger.position(), ledger.position())
     before = learner.fingerprint()
     ledger.append([DepartmentRenamed("billing", "Accounts")], NOON)
     assert follow(ledger, learner).fingerprint() == before
@@ -147,8 +147,8 @@ def test_a_merge_equals_training_on_relabelled_history(template: Path) -> None:
     merged.append([DepartmentMerged("sales", "support")], NOON)
     relabelled.append([a_correction("mail-1", "billing"), a_correction("mail-2", "support")], NOON)
     head = merged.position()
-    one = fold(merged, "hashed-softmax", KEY, 0, head, head)
-    other = fold(relabelled, "hashed-softmax", KEY, 0, head - 1, head - 1)
+    one = fold(merged, "hashed-ensemble", KEY, 0, head, head)
+    other = fold(relabelled, "hashed-ensemble", KEY, 0, head - 1, head - 1)
     assert one.fingerprint() == other.fingerprint()
     merged.close()
     relabelled.close()

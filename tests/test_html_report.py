@@ -85,7 +85,7 @@ def full() -> BacktestReport:
         confusion=confusion_of([NASTY, NASTY, "Legal"], [NASTY, "Legal", None]),
         drift=(DriftRow(at(1), "quiet", ()), DriftRow(at(3), "retrain", (NASTY, "the error rate rose"))),
         champions=(
-            ChampionRow(at(0), "hashed-softmax@0-0", Turn.BECAME_CHAMPION, ("the first",)),
+            ChampionRow(at(0), "hashed-ensemble@0-0", Turn.BECAME_CHAMPION, ("the first",)),
             ChampionRow(at(4), f"{NASTY}@9-9", Turn.BECAME_CHAMPION, (NASTY,)),
         ),
         baselines=(Baseline(NASTY, Halves(None, 0.4)),),
@@ -206,7 +206,7 @@ def test_changes_and_drift_stand_in_the_plot_at_their_time() -> None:
         ("drift", pytest.approx(100 * 21.3958 / 42, abs=0.01)),
         ("champion", pytest.approx(100 * 28.3958 / 42, abs=0.01)),
     ]
-    assert [mark.label for mark in plot.marks] == ["hashed-softmax", "drift", NASTY]
+    assert [mark.label for mark in plot.marks] == ["hashed-ensemble", "drift", NASTY]
 
 
 def test_a_gap_in_knowledge_is_a_gap_in_the_line() -> None:

@@ -333,7 +333,7 @@ def test_open_tasks_follow_the_champion(staff: Staff) -> None:
     answered = next(one for one in decisions if not one.blind)
     staff.project.answer(before[answered.email_id].id, "legal")
     staff.office.answer(staff.office.triage(30, first=100))
-    promote(staff, "hashed-softmax@9-9")
+    promote(staff, "hashed-ensemble@9-9")
     desk = staff.office.desk
     refreshed = refresh(staff.ledger, staff.queue(), desk, staff.groups, lambda email, department: ["contract"])
     tasks = staff.project.tasks()
@@ -348,9 +348,9 @@ def test_open_tasks_follow_the_champion(staff: Staff) -> None:
             assert task.data["suggestion"].endswith("% sure")
             assert task.data["reasons"] == "Because of: contract"
             [prediction] = task.predictions
-            assert prediction.model_version == "hashed-softmax@9-9"
+            assert prediction.model_version == "hashed-ensemble@9-9"
             assert prediction.result[0]["value"]["choices"] == [task.data["department"].lower()]
-    assert staff.project.client.projects.get(id=staff.project.id).model_version == "hashed-softmax@9-9"
+    assert staff.project.client.projects.get(id=staff.project.id).model_version == "hashed-ensemble@9-9"
     assert refresh(staff.ledger, staff.queue(), desk, staff.groups) == 0
 
 
@@ -358,7 +358,7 @@ def test_a_second_refresh_leaves_one_prediction(staff: Staff) -> None:
     staff.office.answer(staff.office.triage(30))
     staff.office.triage(3, first=100, at=after(days=1))
     staff.publish()
-    for version in ("hashed-softmax@8-8", "hashed-softmax@9-9"):
+    for version in ("hashed-ensemble@8-8", "hashed-ensemble@9-9"):
         promote(staff, version)
         assert refresh(staff.ledger, staff.queue(), staff.office.desk, staff.groups) > 0
     counts = [len(task.predictions) for task in staff.project.tasks().values() if task.data["suggestion"] != BLIND]
@@ -370,7 +370,7 @@ def test_a_refresh_is_bounded_and_the_most_urgent_come_first(staff: Staff) -> No
     decisions = [one for one in staff.office.triage(10) if not one.blind]
     staff.publish()
     staff.office.answer(staff.office.triage(10, first=100))
-    promote(staff, "hashed-softmax@9-9")
+    promote(staff, "hashed-ensemble@9-9")
     assert refresh(staff.ledger, staff.queue(), staff.office.desk, staff.groups, limit=4) == 4
     changed = {email for email, task in staff.project.tasks().items() if task.predictions}
     assert changed == {one.email_id for one in sorted(decisions, key=lambda one: one.priority)[:4]}

@@ -12,7 +12,7 @@ from triage_cl.learning.arithmetic import exponential, logarithm
 from triage_cl.learning.batch import HashedBatch
 from triage_cl.learning.hashing import Features, describe
 from triage_cl.learning.learner import Learner
-from triage_cl.learning.linear import HashedSoftmax
+from triage_cl.learning.ensemble import HashedEnsemble
 from triage_cl.learning.recipes import Model, find_recipe
 
 KEY = b"a key of thirty-two bytes or so."
@@ -84,7 +84,7 @@ def test_the_exponential_stays_finite_and_positive() -> None:
     assert (exponential(0.0), logarithm(1.0)) == (1.0, 0.0)
 
 
-@pytest.mark.parametrize("model", [HashedSoftmax(), HashedBatch()], ids=["online", "batch"])
+@pytest.mark.parametrize("model", [HashedEnsemble(), HashedBatch()], ids=["online", "batch"])
 def test_it_learns_what_words_tell(model: Model) -> None:
     taught(model, 200)
     trial = lessons(200, seed=1)
@@ -94,7 +94,7 @@ def test_it_learns_what_words_tell(model: Model) -> None:
 
 
 def test_confidence_follows_reviewers_who_disagree() -> None:
-    model = HashedSoftmax()
+    model = HashedEnsemble()
     confidences, hits = [], []
     for features, department in lessons(3_000, mistaken=0.6):
         if model.classes:
@@ -106,27 +106,27 @@ def test_confidence_follows_reviewers_who_disagree() -> None:
 
 
 def test_room_never_changes_a_number() -> None:
-    roomy = HashedSoftmax()
+    roomy = HashedEnsemble()
     roomy._table.make_room(Features(np.arange(50_000, dtype=np.uint32), np.ones(50_000, np.float32)), 100)
-    assert states_equal(taught(HashedSoftmax(), 300), taught(roomy, 300))
+    assert states_equal(taught(HashedEnsemble(), 300), taught(roomy, 300))
 
 
 def test_a_fold_makes_the_same_weights_on_every_machine() -> None:
-    learner = Learner(find_recipe("hashed-softmax"), KEY)
+    learner = Learner(find_recipe("hashed-ensemble"), KEY)
     for position, (features, department) in enumerate(lessons(300, mistaken=0.1), start=1):
         learner.learn(position, features, department)
     assert learner.fingerprint() == "1b44f2dd079358787ee9727c58e5192d6254568443f82a0b2404810435b0cd09"
 
 
 def test_features_no_lesson_had_are_told() -> None:
-    model = taught(HashedSoftmax(), 100)
+    model = taught(HashedEnsemble(), 100)
     known, half, strange, empty = (describe(KEY, {"body": body}) for body in ("invoice", "invoice zzz", "zzz yyy", ""))
     assert model.unseen([known, half, strange, empty]) == [0.0, pytest.approx(2 / 3), 1.0, None]
 
 
 def test_features_of_another_size_are_refused() -> None:
     beyond = Features(np.array([2**10], np.uint32), np.ones(1, np.float32))
-    model = HashedSoftmax(bits=10)
+    model = HashedEnsemble(bits=10)
     with pytest.raises(ValueError, match="1024 buckets"):
         model.learn(beyond, "billing")
     with pytest.raises(ValueError, match="1024 buckets"):
@@ -134,10 +134,10 @@ def test_features_of_another_size_are_refused() -> None:
 
 
 def test_river_s_way_in_gives_the_same_learner() -> None:
-    by_text = HashedSoftmax(key=KEY)
+    by_text = HashedEnsemble(key=KEY)
     for mail, department in mails(100):
         by_text.learn_one(dict(mail), department)
-    by_features = taught(HashedSoftmax(key=KEY), 100)
+    by_features = taught(HashedEnsemble(key=KEY), 100)
     assert states_equal(by_text, by_features)
     [(mail, department)] = mails(1, seed=1)
     believed = by_text.predict_proba_one(dict(mail))
@@ -148,9 +148,9 @@ def test_river_s_way_in_gives_the_same_learner() -> None:
 def test_river_s_frames_give_the_same_as_one_mail_at_a_time() -> None:
     frame = pd.DataFrame([mail for mail, _ in mails(50)], index=range(100, 150))
     answers = pd.Series([department for _, department in mails(50)])
-    model = HashedSoftmax(key=KEY)
+    model = HashedEnsemble(key=KEY)
     model.learn_many(frame, answers)
-    assert states_equal(model, taught(HashedSoftmax(key=KEY), 50))
+    assert states_equal(model, taught(HashedEnsemble(key=KEY), 50))
     believed = model.predict_proba_many(frame)
     assert list(believed.index) == list(frame.index)
     assert believed.to_dict("records") == [model.predict_proba_one(dict(mail)) for mail, _ in mails(50)]
@@ -158,13 +158,13 @@ def test_river_s_frames_give_the_same_as_one_mail_at_a_time() -> None:
 
 
 def test_a_clone_has_the_settings_and_none_of_the_lessons() -> None:
-    clone = taught(HashedSoftmax(key=KEY, rate=1.0, bits=16), 0).clone({"rate": 2.0})
+    clone = taught(HashedEnsemble(key=KEY, rate=1.0, bits=16), 0).clone({"rate": 2.0})
     assert (clone.key, clone.rate, clone.bits, clone.classes) == (KEY, 2.0, 16, [])
     assert clone.predict_one({"body": "hello"}) is None
 
 
 def test_the_key_does_not_show() -> None:
-    assert "key" not in repr(HashedSoftmax(key=KEY))
+    assert "key" not in repr(HashedEnsemble(key=KEY))
 
 
 def test_when_a_batch_learner_is_asked_does_not_matter() -> None:
@@ -177,7 +177,7 @@ def test_when_a_batch_learner_is_asked_does_not_matter() -> None:
 
 
 def test_one_department_is_believed_at_once() -> None:
-    for model in (HashedSoftmax(), HashedBatch()):
+    for model in (HashedEnsemble(), HashedBatch()):
         [(features, _)] = lessons(1)
         model.learn(features, "billing")
         assert (model.classes, model.probabilities([features]).tolist()) == (["billing"], [[1.0]])
@@ -185,7 +185,7 @@ def test_one_department_is_believed_at_once() -> None:
 
 def test_no_lesson_is_learned_twice() -> None:
     [(features, department)] = lessons(1)
-    learner = Learner(find_recipe("hashed-softmax"), KEY, start=4)
+    learner = Learner(find_recipe("hashed-ensemble"), KEY, start=4)
     learner.learn(5, features, department)
     for position in (4, 5):
         with pytest.raises(ValueError, match="through 5"):
@@ -195,7 +195,7 @@ def test_no_lesson_is_learned_twice() -> None:
 
 
 def test_the_same_lessons_have_the_same_fingerprint_wherever_they_stand() -> None:
-    learners = [Learner(find_recipe("hashed-softmax"), KEY) for _ in range(3)]
+    learners = [Learner(find_recipe("hashed-ensemble"), KEY) for _ in range(3)]
     for i, (features, department) in enumerate(lessons(20)):
         learners[0].learn(i + 1, features, department)
         learners[1].learn(10 * i + 7, features, department)

@@ -120,7 +120,7 @@ def test_the_same_mail_twice_is_one(ledger: Ledger) -> None:
     assert ledger.admit([again, an_admission("mail-2")], NOW) == ["mail-2"]
     assert ledger.emails(["mail-1"])["mail-1"] == first.email
     assert [item.decision.department for item in ledger.decisions()] == ["billing", "billing"]
-    assert ledger.agreements("hashed-softmax", "other") == {NOON.date(): 1}
+    assert ledger.agreements("hashed-ensemble", "other") == {NOON.date(): 1}
 
 
 @pytest.mark.parametrize("governing", [DepartmentAdded("sales", "Sales"), ReviewPolicy(), an_alias_move()])

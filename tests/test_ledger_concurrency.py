@@ -177,7 +177,7 @@ def test_the_same_mail_admitted_by_several_processes_is_one(ledger: Ledger, ledg
     new = [id for path in paths for id in json.loads(path.read_text())]
     assert sorted(new) == sorted(f"mail-{number}" for number in range(300))
     assert ledger.spending()[0] == 300
-    assert ledger.agreements("hashed-softmax", "other") == {NOON.date(): 300}
+    assert ledger.agreements("hashed-ensemble", "other") == {NOON.date(): 300}
 
 
 def test_threads_share_one_ledger(ledger: Ledger) -> None:

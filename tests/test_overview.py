@@ -145,7 +145,7 @@ def test_challengers_of_many_nights_hide_no_promotion(ledger: Ledger) -> None:
     promotion = an_alias_move(new.version, previous=old.version, reasons=("it is better",))
     ledger.append([old, an_alias_move(old.version), new, promotion], NOON)
     for night in range(20):
-        version = a_version("hashed-softmax", night + 1)
+        version = a_version("hashed-ensemble", night + 1)
         ledger.append([version, an_alias_move(version.version, CHALLENGER)], after(days=night))
     moves = [recorded.fact for recorded in overview_of(ledger, after(days=20)).moves]
     assert promotion in moves

@@ -35,7 +35,7 @@ def arena(ledger: Ledger, registry: FolderRegistry) -> Ledger:
     """A ledger with a champion and a challenger that were taught the same hundred lessons."""
     ledger.append([DepartmentAdded(name, name) for name in ("billing", "support")], NOON)
     ledger.append([ReviewPolicy()], NOON)
-    ensure_champion(ledger, registry, "hashed-softmax", KEY, NOON)
+    ensure_champion(ledger, registry, "hashed-ensemble", KEY, NOON)
     mails = [Admission(an_email(f"old-{n}", body=f"word{n % 7}"), a_decision(f"old-{n}", draw=0.0)) for n in range(110)]
     ledger.admit(mails, NOW)
     ledger.append([a_correction(f"old-{n}", ("billing", "support")[n % 2]) for n in range(110)], NOON)
@@ -136,7 +136,7 @@ def test_each_look_is_recorded(arena: Ledger) -> None:
 
 
 def test_without_a_challenger_there_is_nothing_to_judge(ledger: Ledger, registry: FolderRegistry) -> None:
-    ensure_champion(ledger, registry, "hashed-softmax", KEY, NOON)
+    ensure_champion(ledger, registry, "hashed-ensemble", KEY, NOON)
     assert judge(ledger, RULE, LATER) is None
 
 
@@ -181,7 +181,7 @@ def test_a_registry_that_was_lost_is_made_again(arena: Ledger, tmp_path: Path) -
 
 
 def test_without_a_predecessor_there_is_nothing_to_roll_back_to(ledger: Ledger, registry: FolderRegistry) -> None:
-    ensure_champion(ledger, registry, "hashed-softmax", KEY, NOON)
+    ensure_champion(ledger, registry, "hashed-ensemble", KEY, NOON)
     with pytest.raises(BadInput, match="no predecessor"):
         roll_back(ledger, registry, ("why not",), "an operator", LATER)
 

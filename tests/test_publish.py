@@ -34,7 +34,7 @@ def promote(office: Office) -> None:
     """Another champion, which makes the same of the ledger."""
     head = office.ledger.position()
     office.ledger.append(
-        [a_version(through=head, version="hashed-softmax@9-9"), an_alias_move("hashed-softmax@9-9")], NOON
+        [a_version(through=head, version="hashed-ensemble@9-9"), an_alias_move("hashed-ensemble@9-9")], NOON
     )
 
 
@@ -55,7 +55,7 @@ def test_open_tasks_follow_the_champion_and_blind_ones_stay_blind(office: Office
     for email, task in shown(queue).items():
         assert (task.suggestion is None) == task.blind == before[email].blind
         assert task.reasons == (() if task.blind else (task.subject,))
-        assert task.version == ("" if task.blind else "hashed-softmax@9-9")
+        assert task.version == ("" if task.blind else "hashed-ensemble@9-9")
         assert task.priority == before[email].priority
     assert refresh(office.ledger, queue, office.desk) == 0
 
@@ -77,7 +77,7 @@ def test_a_task_whose_text_is_gone_keeps_its_suggestion(office: Office, queue: J
     promote(office)
     assert refresh(office.ledger, queue, office.desk) == 0
     assert shown(queue) == before
-    assert office.ledger.showing_otherwise("hashed-softmax@9-9", 10) == []
+    assert office.ledger.showing_otherwise("hashed-ensemble@9-9", 10) == []
 
 
 def test_without_a_champion_there_is_nothing_to_refresh(sqlite_ledger: Ledger, queue: JsonlReviews) -> None:

@@ -31,7 +31,7 @@ TAUGHT = {
 any_text = st.text(st.characters(codec=None), max_size=100)
 
 
-def a_learner(recipe: str = "hashed-softmax", rounds: int = 5, **lessons: str) -> Learner:
+def a_learner(recipe: str = "hashed-ensemble", rounds: int = 5, **lessons: str) -> Learner:
     """A learner that was taught one mail a department, several times."""
     learner = Learner(find_recipe(recipe), KEY)
     for _ in range(rounds):
@@ -131,7 +131,7 @@ def test_placeholders_are_named_without_their_brackets() -> None:
 
 
 def test_a_word_in_subject_and_body_is_named_once() -> None:
-    learner = Learner(find_recipe("hashed-softmax"), KEY)
+    learner = Learner(find_recipe("hashed-ensemble"), KEY)
     for position, (department, text) in enumerate([("billing", "invoice"), ("support", "router")] * 5, 1):
         learner.learn(position, describe(KEY, {"subject": text, "body": text}), department)
     assert words(learner, "an INVOICE", "billing", subject="Invoice") == ["Invoice"]
@@ -153,7 +153,7 @@ def test_mail_without_a_known_word_has_no_reasons(recipe: str, text: str) -> Non
 
 
 def test_before_the_first_lesson_there_are_no_reasons() -> None:
-    assert words(Learner(find_recipe("hashed-softmax"), KEY), "invoice", "billing") == []
+    assert words(Learner(find_recipe("hashed-ensemble"), KEY), "invoice", "billing") == []
 
 
 def test_hostile_text_is_explained_soon_and_cut() -> None:
@@ -197,9 +197,9 @@ def test_without_a_champion_there_is_nothing_to_explain(sqlite_ledger: Ledger) -
 
 
 def test_explaining_changes_neither_the_learner_nor_the_ledger(office: Office) -> None:
-    position, fingerprint = office.ledger.position(), office.desk.learners["hashed-softmax"].fingerprint()
+    position, fingerprint = office.ledger.position(), office.desk.learners["hashed-ensemble"].fingerprint()
     office.desk.explain(mail_about("billing", 999), "billing")
-    assert (office.ledger.position(), office.desk.learners["hashed-softmax"].fingerprint()) == (position, fingerprint)
+    assert (office.ledger.position(), office.desk.learners["hashed-ensemble"].fingerprint()) == (position, fingerprint)
 
 
 def test_a_damaged_mail_of_a_reader_is_shown_without_what_no_screen_can_show() -> None:

@@ -125,5 +125,5 @@ def test_the_defaults_are_recipes_and_differ() -> None:
 
 
 def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(UnknownRecipe, match=r"'cake'.*hashed-softmax"):
+    with pytest.raises(UnknownRecipe, match=r"'cake'.*hashed-ensemble"):
         find_recipe("cake")

@@ -29,8 +29,8 @@ KEYS = Keys.from_seed(5)
 Open = Callable[[], Registry]
 
 
-def entry(version="hashed-softmax@12-14", reasons=("asked for",), lessons=40.0):
-    return Entry(version, "hashed-softmax", 3, 12, 14, "f00d", {"lessons": lessons}, reasons)
+def entry(version="hashed-ensemble@12-14", reasons=("asked for",), lessons=40.0):
+    return Entry(version, "hashed-ensemble", 3, 12, 14, "f00d", {"lessons": lessons}, reasons)
 
 
 @pytest.fixture(scope="session")
@@ -187,7 +187,7 @@ def test_a_place_where_no_folder_can_be_is_unavailable(tmp_path):
 
 @pytest.fixture
 def taught() -> Learner:
-    learner = Learner(find_recipe("hashed-softmax"), KEYS.subkey("features"))
+    learner = Learner(find_recipe("hashed-ensemble"), KEYS.subkey("features"))
     for position in range(1, 21):
         subject, department = ("invoice", "billing") if position % 2 else ("password", "it")
         learner.learn(position, describe(learner.key, mail(subject)), department)

@@ -69,7 +69,7 @@ def a_rehearsal(
     registry = FolderRegistry(folder / "registry")
     if not ledger.position():
         ledger.append([ReviewPolicy(share=0.5)], NOON)
-    ensure_champion(ledger, registry, "hashed-softmax", keys.subkey("features"), NOON)
+    ensure_champion(ledger, registry, "hashed-ensemble", keys.subkey("features"), NOON)
     desk = Desk(ledger, keys, Snapshots())
     return Rehearsal(desk, JsonlReviews(folder / "reviews"), archive, unreadable, changes, group=7)
 

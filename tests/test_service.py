@@ -447,7 +447,7 @@ def test_the_learners_are_kept_when_the_service_ends(app: App) -> None:
         client.post("/corrections", json=an_answer(decided(client)["email_id"])).raise_for_status()
         told = eventually(lambda: (health := client.get("/health").json())["lessons"] == 1 and health)
     kept = [path.stem for path in (app.home / "snapshots").glob("*.safetensors")]
-    assert kept == [f"hashed-softmax@{told['through']}-{told['as_of']}"]
+    assert kept == [f"hashed-ensemble@{told['through']}-{told['as_of']}"]
 
 
 def described(client: Client) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -506,5 +506,5 @@ def test_an_edit_is_folded_beside_the_desk_and_mail_goes_on_meanwhile(
     released.set()
     head = app.ledger.position()
     told = eventually(lambda: (health := client.get("/health").json())["as_of"] == head and health)
-    assert told["fingerprint"] == fold(app.ledger, "hashed-softmax", app.features_key, 0, head, head).fingerprint()
+    assert told["fingerprint"] == fold(app.ledger, "hashed-ensemble", app.features_key, 0, head, head).fingerprint()
     assert len(folds) == 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from triage_cl.domain.errors import BadSnapshot
 from triage_cl.learning.hashing import describe
 from triage_cl.learning.learner import Learner
-from triage_cl.learning.linear import HashedSoftmax
+from triage_cl.learning.ensemble import HashedEnsemble
 from triage_cl.learning.recipes import Recipe, find_recipe
 from triage_cl.learning.snapshots import Header, fingerprint_of, key_id, read_header, read_snapshot, write_snapshot
 
@@ -19,7 +19,7 @@ KEY = b"a key of thirty-two bytes or so."
 
 @cache
 def saved() -> bytes:
-    learner = Learner(find_recipe("hashed-softmax"), KEY, start=2)
+    learner = Learner(find_recipe("hashed-ensemble"), KEY, start=2)
     for position, (body, department) in enumerate([("refund please", "billing"), ("new laptop", "it")], start=3):
         learner.learn(position, describe(KEY, {"body": body}), department)
     learner.through = learner.as_of = 9
@@ -35,7 +35,7 @@ def rewritten(**changes: object) -> bytes:
 
 def test_a_header_can_be_read_alone() -> None:
     header = read_header(saved())
-    assert (header.recipe, header.recipe_version, header.key_id) == ("hashed-softmax", 1, key_id(KEY))
+    assert (header.recipe, header.recipe_version, header.key_id) == ("hashed-ensemble", 1, key_id(KEY))
     assert (header.start, header.through, header.as_of, header.lessons) == (2, 9, 9, 2)
     assert header.fingerprint == Learner.restore(saved(), KEY).fingerprint()
 
@@ -95,8 +95,8 @@ def test_a_changed_position_is_noticed() -> None:
         ({"features_version": 99}, "version 99"),
         ({"recipe": "cake"}, "no recipe 'cake'"),
         ({"recipe_version": 99}, "of version 99"),
-        ({"values": {"classes": ["billing"], "lessons": 2}}, "not those of 'hashed-softmax'"),
-        ({"values": {"classes": ["billing", "it"]}}, "not those of 'hashed-softmax'"),
+        ({"values": {"classes": ["billing"], "lessons": 2}}, "not those of 'hashed-ensemble'"),
+        ({"values": {"classes": ["billing", "it"]}}, "not those of 'hashed-ensemble'"),
     ],
 )
 def test_what_this_program_does_not_fold_is_refused(changes: dict[str, object], detail: str) -> None:
@@ -118,7 +118,7 @@ def test_arrays_of_another_recipe_are_refused() -> None:
 
 
 def test_a_header_of_its_own_needs_no_entries_beyond_the_learner_s() -> None:
-    empty = Learner(Recipe("mine", 1, "online", "", lambda key: HashedSoftmax(key)), KEY).snapshot()
+    empty = Learner(Recipe("mine", 1, "online", "", lambda key: HashedEnsemble(key)), KEY).snapshot()
     assert read_header(empty) == Header(
         recipe="mine",
         recipe_version=1,

@@ -91,9 +91,9 @@ def test_a_challenger_decides_in_shadow_and_agreements_are_counted(office: Offic
     version, _ = retrain(office.ledger, office.registry, "tfidf-svm", office.key, ["a test"], NOON)
     decisions = office.triage(20, first=300, at=after(days=1))
     disputed = sum(decision.disputed for decision in decisions)
-    agreed = sum(office.ledger.agreements("hashed-softmax", version.entrant).values())
+    agreed = sum(office.ledger.agreements("hashed-ensemble", version.entrant).values())
     assert agreed + disputed == len(decisions)
-    assert len(office.ledger.disputes("hashed-softmax", version.entrant)) == disputed
+    assert len(office.ledger.disputes("hashed-ensemble", version.entrant)) == disputed
     assert all(decision.blind for decision in decisions if decision.disputed)
 
 
@@ -126,19 +126,19 @@ def test_a_restarted_desk_goes_on_from_its_snapshot(office: Office, tmp_path: Pa
     restarted = Desk(office.ledger, office.keys, Snapshots(tmp_path / "snapshots"))
     restarted.refresh()
     head = office.ledger.position()
-    replayed = fold(office.ledger, "hashed-softmax", office.key, 0, head, head)
-    assert restarted.learners["hashed-softmax"].fingerprint() == replayed.fingerprint()
+    replayed = fold(office.ledger, "hashed-ensemble", office.key, 0, head, head)
+    assert restarted.learners["hashed-ensemble"].fingerprint() == replayed.fingerprint()
 
 
 def test_a_damaged_snapshot_is_folded_again(office: Office, tmp_path: Path) -> None:
     office.answer(office.triage(10))
     office.desk.refresh()
-    office.desk.snapshots.save(office.desk.learners["hashed-softmax"])
+    office.desk.snapshots.save(office.desk.learners["hashed-ensemble"])
     for path in (tmp_path / "snapshots").iterdir():
         path.write_bytes(path.read_bytes()[:-7])
     restarted = Desk(office.ledger, office.keys, Snapshots(tmp_path / "snapshots"))
     restarted.refresh()
-    assert restarted.learners["hashed-softmax"].fingerprint() == office.desk.learners["hashed-softmax"].fingerprint()
+    assert restarted.learners["hashed-ensemble"].fingerprint() == office.desk.learners["hashed-ensemble"].fingerprint()
 
 
 @given(st.dictionaries(st.text(max_size=5), st.floats(0, 1), max_size=6))

@@ -139,7 +139,7 @@ def test_facts_come_typed(told: Ledger, tmp_path: Path) -> None:
     assert json.loads(drift["measures"]) == [["length", 0.14], ["hour", 0.02]]
     assert drift["current_to"] == "2025-03-07T00:00:00+00:00"
     [version] = rows_of(tmp_path, "triage_model_versions")
-    assert (version["version"], version["lessons"]) == ("hashed-softmax@0-0", 0)
+    assert (version["version"], version["lessons"]) == ("hashed-ensemble@0-0", 0)
     [promotion] = rows_of(tmp_path, "triage_promotions")
     assert (promotion["alias"], promotion["previous"], promotion["reasons"]) == (
         "champion",

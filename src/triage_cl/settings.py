@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     registry: Literal["mlflow", "folder"] = Field("mlflow", description="Where model versions are registered.")
     mlflow_tracking_uri: str = Field("", description="MLflow's store or server; empty: SQLite in the data folder.")
     prefect_api_url: str = Field("http://127.0.0.1:4200/api", description="The Prefect server that the flows use.")
-    recipe: str = Field("hashed-softmax", description="The recipe that becomes champion on an empty ledger.")
+    recipe: str = Field("hashed-ensemble", description="The recipe that becomes champion on an empty ledger.")
     challenger: str = Field("tfidf-svm", description="The recipe that retraining challenges the champion with.")
     review_share: float = Field(0.1, gt=0, le=1, description="The share of the mail that reviewers are asked about.")
     reviews_per_day: int | None = Field(None, ge=1, description="Reviews a day, in place of the share.")

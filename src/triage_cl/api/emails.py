@@ -56,6 +56,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         },
     },
     **problems(
+        _409="The mail was imported with its answer; it has no decision.",
         _413="The body, or the number of mails, is larger than ever fits.",
         _415="No mail comes in this content type.",
         _422="This is no mail: the reason. It is in quarantine.",

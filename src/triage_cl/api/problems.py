@@ -49,6 +49,10 @@ class Full(Overloaded):
         self.retry_seconds = retry_seconds
 
 
+class AnsweredElsewhere(TriageError):
+    """The mail was imported with its answer, so it is not decided."""
+
+
 class TooLarge(BadInput):
     """The request is too large."""
 
@@ -68,6 +72,8 @@ def status_of(error: TriageError) -> int:
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         case BadInput():
             return HTTPStatus.UNPROCESSABLE_ENTITY
+        case AnsweredElsewhere():
+            return HTTPStatus.CONFLICT
         case _ if isinstance(error, PASSING):
             return HTTPStatus.SERVICE_UNAVAILABLE
     return HTTPStatus.INTERNAL_SERVER_ERROR

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from triage_cl.api.problems import AnsweredElsewhere
 from triage_cl.domain.decisions import Decision
 from triage_cl.domain.emails import Email, Unreadable
 from triage_cl.domain.errors import TriageError
@@ -38,7 +39,8 @@ def store(desk: Desk, found: Sequence[Email | Unreadable], at: datetime) -> list
         first = new.pop(item.id, None)
         if first is not None:
             known[item.id] = first
-        results.append(Decided(known[item.id], repeated=first is None))
+        decision = known.get(item.id)
+        results.append(AnsweredElsewhere() if decision is None else Decided(decision, repeated=first is None))
     return results
 
 
@@ -49,4 +51,6 @@ def outcome_of(result: Result) -> str:
             return "repeated" if repeated else "decided"
         case Unreadable():
             return "quarantined"
+        case AnsweredElsewhere():
+            return "imported"
     return "failed"

@@ -29,7 +29,7 @@ def backtest(
     label_delay: Annotated[
         float | None, typer.Option(help="Days until an answer; 0 at once; unset: the archive's own times, else one.")
     ] = None,
-    champion: Annotated[str, typer.Option(help="The recipe that acts first.")] = "hashed-softmax",
+    champion: Annotated[str, typer.Option(help="The recipe that acts first.")] = "hashed-ensemble",
     challenger: Annotated[str, typer.Option(help="The recipe that challenges it.")] = "tfidf-svm",
     retrain_every: Annotated[float, typer.Option(help="Days between challengers; 0: none.")] = 28,
     automatic_bar: Annotated[float, typer.Option(help="Confidence from which on mail goes automatically.")] = 0.9,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from triage_cl.cli.output import Json, print_table, progress_bar, write_json
+from triage_cl.cli.teaching import teach_archives
 
 
 def plug_into(app: typer.Typer) -> None:
@@ -24,6 +25,9 @@ def ingest(
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with mail that arrives in these folders; nothing there is changed.")
     ] = False,
+    teach: Annotated[
+        bool, typer.Option("--teach", help="The departments in these archives are answers: learn them, decide nothing.")
+    ] = False,
     json: Json = None,
 ) -> None:
     """Read mail, redact it, decide each message and store both."""
@@ -36,6 +40,10 @@ def ingest(
     for path in paths:
         if not path.exists():
             raise BadInput(f"{path} does not exist.")
+    if teach and follow:
+        raise BadInput("An archive that teaches has an end: use --teach without --follow.")
+    if teach:
+        return teach_archives(paths, strict, json)
     asked_to_end: list[int] = []
     arriving = watch(paths, lambda: bool(asked_to_end), _warn, strict) if follow else None
     app = bootstrap()
@@ -60,6 +68,7 @@ def ingest(
         ("decided", f"{result.decided:,}" + (f" ({result.repeated:,} were there before)" if result.repeated else "")),
         *((f"  {action}", f"{count:,}") for action, count in sorted(result.actions.items())),
         ("drawn for review", f"{result.drawn:,}"),
+        *([("imported before, with an answer", f"{result.imported:,}")] if result.imported else []),
         ("quarantined", f"{result.quarantined:,}"),
         *((f"  {reason}", f"{count:,}") for reason, count in result.reasons.most_common()),
     ]

@@ -71,11 +71,12 @@ def measures(correction: Correction, decided_at: datetime, window: timedelta) ->
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """An effective answer: this mail belongs to that department, as known from `position` on."""
+    """An effective answer: this mail belongs to that department, as known from `position` on, and why it was given."""
 
     position: int
     email_id: str
     department: str
+    source: Source
 
 
 def effective_lessons(corrections: Iterable[tuple[int, Correction]]) -> list[Lesson]:
@@ -87,5 +88,7 @@ def effective_lessons(corrections: Iterable[tuple[int, Correction]]) -> list[Les
     for position, correction in corrections:
         latest.pop(correction.email_id, None)
         if correction.department is not None:
-            latest[correction.email_id] = Lesson(position, correction.email_id, correction.department)
+            latest[correction.email_id] = Lesson(
+                position, correction.email_id, correction.department, correction.source
+            )
     return list(latest.values())

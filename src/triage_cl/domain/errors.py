@@ -5,6 +5,7 @@ TriageError
 │   ├── BadArchiveLine
 │   ├── UnknownDepartment
 │   ├── UnknownRecipe
+│   ├── BadEncoder
 │   └── BadSettings
 ├── NoChampion
 ├── BadSnapshot
@@ -40,6 +41,10 @@ class UnknownDepartment(BadInput):
 
 class UnknownRecipe(BadInput):
     """No recipe of that name exists."""
+
+
+class BadEncoder(BadInput):
+    """The encoder cannot be used."""
 
 
 class BadSettings(BadInput):

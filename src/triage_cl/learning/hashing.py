@@ -1,121 +1,164 @@
-"""Features of a mail: its words and pairs of words, hashed under a secret key. No text can be read from them."""
+"""Features of a mail: words, pairs and beginnings of words, hashed under a secret key. No text can be read from them."""
 
 import hmac
+import math
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triage_cl.learning.words import hashed_counts, occurrences
+from triage_cl.learning.siphash import keyed_hash
+from triage_cl.learning.words import BLOCKS, DOMAIN, NUMBERS, SENDER, SUBJECT, THREAD, WORDS, hashed_blocks, occurrences
 
 #: Changes whenever the same mail would get other features.
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 
 #: Features are hashed to 2 to the power of this many buckets.
 BUCKET_BITS = 20
 
-#: A longer text is cut, in characters and then in bytes of UTF-8.
-LONGEST_TEXT = 200_000
+#: A longer text is cut, in characters.
+LONGEST_TEXT = 50_000
+
+_PIECE = re.compile(r".{1,199}(?:\s|\Z)|.{1,200}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """The hashed description of one mail: `indices` ascending and distinct, `values` of Euclidean length 1.
+    """The hashed description of one mail, in blocks (`words.WORDS` and so on): block b is `bounds[b]:bounds[b + 1]`.
 
-    `indices` is uint32 and below 2 ** BUCKET_BITS, `values` float32 of the same length; both are empty for a
-    mail without a word.
+    `indices` is uint32, below 2 ** BUCKET_BITS, ascending and distinct within each block; `values` is float32 of the
+    same length: 1 + log(occurrences), or the number itself; `bounds` is int32 of length BLOCKS + 1. A mail without a
+    word has no features.
     """
 
     indices: NDArray[np.uint32]
     values: NDArray[np.float32]
+    bounds: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
-    """Several features end to end: those of mail i are at `starts[i]:starts[i + 1]`."""
+    """Several features end to end: those of mail i are at `starts[i]:starts[i + 1]`, its bounds are `bounds[i]`."""
 
     starts: NDArray[np.int64]
     indices: NDArray[np.uint32]
     values: NDArray[np.float32]
+    bounds: NDArray[np.int32]
 
 
-def describe(key: bytes, email: Mapping[str, str], bits: int = BUCKET_BITS) -> Features:
-    """The features of a mail given as text by namespace ("subject", "body", "sender"), the same words in each apart.
+def describe(key: bytes, email: Mapping[str, Any], bits: int = BUCKET_BITS) -> Features:
+    """The features of a mail given by namespace: texts ("subject", "body", "sender", "thread" or any other), numbers.
 
-    Words and pairs of adjacent words count 1 + log(occurrences). The sender is two features: the whole and what
-    follows its "@". `key` is any secret; under another one the same word has another bucket.
+    Running text gives words, pairs of adjacent words and the first letters of longer words; a subject's words count as
+    its own and among those of the body, those of other namespaces as their own alone. The sender is two features: the
+    whole and what follows its "@"; a thread is one. A number is one feature with its value; 0, None and what is not
+    finite is none. `key` is any secret; under another one the same word has another bucket. TypeError for other values.
     """
-    layout = _layout(key, tuple(email))
-    text, ends = _end_to_end(layout, email)
-    return Features(*hashed_counts(text, ends, layout.keys, layout.whole, bits))
+    texts = {name: value for name, value in email.items() if isinstance(value, str)}
+    layout = _layout(key, tuple(texts))
+    text, ends = _end_to_end(layout, texts)
+    indices, values, bounds = hashed_blocks(text, ends, layout.keys, layout.kinds, bits)
+    if len(texts) == len(email):
+        return Features(indices, values, bounds)
+    buckets, numbers = _numbers(key, email, bits)
+    bounds[NUMBERS + 1 :] += buckets.size
+    return Features(np.concatenate([indices, buckets]), np.concatenate([values, numbers]), bounds)
 
 
-def describe_many(key: bytes, emails: Iterable[Mapping[str, str]], bits: int = BUCKET_BITS) -> list[Features]:
+def describe_many(key: bytes, emails: Iterable[Mapping[str, Any]], bits: int = BUCKET_BITS) -> list[Features]:
     """The features of several mails, each as `describe` gives them."""
     return [describe(key, email, bits) for email in emails]
 
 
-def spellings(key: bytes, email: Mapping[str, str], bits: int = BUCKET_BITS) -> list[tuple[int, str]]:
-    """The bucket and the text of every word and pair of adjacent words, in the order of hashing; not of the sender.
+def spellings(key: bytes, email: Mapping[str, str], bits: int = BUCKET_BITS) -> list[tuple[int, int, str]]:
+    """Block, bucket and text of every word, pair of adjacent words and prefix, in the order of hashing.
 
-    Text is as it was written, but for compatibility forms (Unicode NFKC); a pair has what stands between its words.
+    Nothing of the sender and the thread. Text is as it was written, but for compatibility forms (Unicode NFKC); a pair
+    has what stands between its words, a prefix all of its word.
     """
     layout = _layout(key, tuple(email))
     text, ends = _end_to_end(layout, email)
-    buckets, spans = occurrences(text, ends, layout.keys, layout.whole, bits)
+    found, spans = occurrences(text, ends, layout.keys, layout.kinds, bits)
+    blocks, buckets = found >> bits, found & ((1 << bits) - 1)
     fields = np.searchsorted(ends, spans[:, 0], side="right")
-    spelled: list[tuple[int, str]] = []
-    for field, (name, _) in enumerate(layout.fields):
-        if not layout.whole[field]:
+    spelled: list[tuple[int, int, str]] = []
+    for field, (name, kind, _) in enumerate(layout.fields):
+        if kind <= SUBJECT:
             here = fields == field
-            start = ends[field - 1] if field else 0
-            spelled += zip(buckets[here].tolist(), _slices(_letters(email[name]), spans[here] - start), strict=True)
+            slices = _slices(_letters(email[name]), spans[here] - (ends[field - 1] if field else 0))
+            spelled += zip(blocks[here].tolist(), buckets[here].tolist(), slices, strict=True)
     return spelled
 
 
 def pack(features: Sequence[Features]) -> Packed:
     """Features end to end, as kernels read them."""
     starts = np.zeros(len(features) + 1, np.int64)
+    if len(features) == 1:
+        only = features[0]
+        starts[1] = only.indices.size
+        return Packed(starts, only.indices, only.values, only.bounds.reshape(1, -1))
     np.cumsum([each.indices.size for each in features], out=starts[1:])
     if not features:
-        return Packed(starts, np.empty(0, np.uint32), np.empty(0, np.float32))
+        return Packed(starts, np.empty(0, np.uint32), np.empty(0, np.float32), np.empty((0, BLOCKS + 1), np.int32))
     indices = np.concatenate([each.indices for each in features])
-    return Packed(starts, indices, np.concatenate([each.values for each in features]))
+    values = np.concatenate([each.values for each in features])
+    return Packed(starts, indices, values, np.stack([each.bounds for each in features]))
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The fields of a mail in the order of hashing: namespace, and whether only what follows its "@"."""
+    """The fields of a mail in the order of hashing: namespace, kind, and whether only what follows its "@"."""
 
-    fields: tuple[tuple[str, bool], ...]
+    fields: tuple[tuple[str, int, bool], ...]
     keys: NDArray[np.uint64]
-    whole: NDArray[np.bool_]
+    kinds: NDArray[np.int64]
+
+
+_KINDS = {"subject": SUBJECT, "sender": SENDER, "thread": THREAD}
 
 
 @lru_cache(maxsize=256)
 def _layout(key: bytes, namespaces: tuple[str, ...]) -> _Layout:
     # The body comes last: where it is too long to be counted in full, it crowds out nothing else.
-    ordered = sorted(namespaces, key=lambda name: (name == "body", name))
-    fields = [(name, part) for name in ordered for part in ((False, True) if name == "sender" else (False,))]
-    keys = np.array([_subkey(key, f"{name} domain" if part else name) for name, part in fields], np.uint64)
-    return _Layout(tuple(fields), keys.reshape(-1, 2), np.array([name == "sender" for name, _ in fields], np.bool_))
+    fields = [(name, _KINDS.get(name, WORDS), False) for name in sorted(namespaces) if name != "body"]
+    if "sender" in namespaces:
+        fields.append(("sender", DOMAIN, True))
+    if "body" in namespaces:
+        fields.append(("body", WORDS, False))
+    names = [f"{name} domain" if part else name for name, _, part in fields]
+    keys = np.array([_subkey(key, name) for name in [*names, "body"]], np.uint64)
+    return _Layout(tuple(fields), keys, np.array([kind for _, kind, _ in fields], np.int64))
 
 
 def _end_to_end(layout: _Layout, email: Mapping[str, str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     contents = [
-        _lowered(_letters(email[name].rpartition("@")[2] if part else email[name]))[:LONGEST_TEXT]
-        for name, part in layout.fields
+        _lowered(_letters(email[name].rpartition("@")[2] if part else email[name])) for name, _, part in layout.fields
     ]
     return np.frombuffer(b"".join(contents), np.uint8), np.array([*accumulate(map(len, contents))], np.int64)
 
 
 def _letters(text: str) -> str:
+    """The text in compatibility forms (NFKC), cut."""
     text = text[:LONGEST_TEXT]
-    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+    if text.isascii():
+        return text
+    # In pieces, between words where there are any: normalising takes time quadratic in a run of combining marks, and
+    # one character can become eighteen.
+    letters: list[str] = []
+    length = 0
+    for piece in _PIECE.finditer(text):
+        letters.append(unicodedata.normalize("NFKC", piece.group()))
+        length += len(letters[-1])
+        if length > LONGEST_TEXT:
+            break
+    return "".join(letters)[:LONGEST_TEXT]
 
 
 def _lowered(letters: str) -> bytes:
@@ -127,6 +170,28 @@ def _slices(letters: str, spans: NDArray[np.int64]) -> list[str]:
     ends = np.cumsum([len(_lowered(letter)) for letter in letters], dtype=np.int64)
     first, last = np.searchsorted(ends, spans[:, 0], side="right"), np.searchsorted(ends, spans[:, 1])
     return [letters[start : end + 1] for start, end in zip(first.tolist(), last.tolist(), strict=True)]
+
+
+def _numbers(key: bytes, email: Mapping[str, Any], bits: int) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+    """Bucket and value of every number that says something, by bucket; two in one bucket are added."""
+    added: dict[int, float] = {}
+    for name, value in email.items():
+        if value is None or isinstance(value, str):
+            continue
+        if not isinstance(value, Real):
+            raise TypeError(f"{name!r} is neither a text nor a number: {type(value).__name__}")
+        if value and math.isfinite(value):
+            bucket = _bucket(key, name, bits)
+            added[bucket] = added.get(bucket, 0.0) + float(value)
+    buckets = sorted(added)
+    return np.array(buckets, np.uint32), np.array([added[bucket] for bucket in buckets], np.float32)
+
+
+@lru_cache(maxsize=4096)
+def _bucket(key: bytes, name: str, bits: int) -> int:
+    text = np.frombuffer(name.encode("utf-8", "surrogatepass"), np.uint8)
+    k0, k1 = _subkey(key, "number")
+    return int(keyed_hash(text, 0, text.size, np.uint64(k0), np.uint64(k1))) >> (64 - bits)
 
 
 def _subkey(key: bytes, namespace: str) -> tuple[int, int]:

@@ -43,11 +43,15 @@ class Learner:
         """How many lessons were learned."""
         return sum(self._taught.values())
 
-    def learn(self, position: int, features: Features, department: str) -> None:
-        """Take the lesson at `position`; ValueError if that is not after `through`: no lesson is learned twice."""
+    def learn(self, position: int, features: Features, department: str, weight: float = 1.0) -> None:
+        """Take the lesson at `position`; ValueError if that is not after `through`: no lesson is learned twice.
+
+        `weight` is 1 / the review probability of an answer that measures, 0 for one that nobody asked for: such a
+        lesson teaches and leaves the calibration alone.
+        """
         if position <= self.through:
             raise ValueError(f"a lesson at {position} for a learner that is through {self.through}")
-        self._model.learn(features, department)
+        self._model.learn(features, department, weight)
         self._taught[department] = self._taught.get(department, 0) + 1
         self.through = position
         self.as_of = max(self.as_of, position)

@@ -30,14 +30,15 @@ def strongest_words(
     """
     features = describe(learner.key, email)
     leads = _leads(learner.contributions(features), learner.probabilities([features])[0], homes, department)
-    left = dict(zip(features.indices.tolist(), leads.tolist(), strict=True))
+    blocks = np.searchsorted(features.bounds, np.arange(features.indices.size), side="right") - 1
+    left = dict(zip(zip(blocks.tolist(), features.indices.tolist(), strict=True), leads.tolist(), strict=True))
     total: dict[str, float] = {}
     shown: dict[str, str] = {}
-    for bucket, text in spellings(learner.key, email):
-        if bucket in left:
+    for block, bucket, text in spellings(learner.key, email):
+        if (block, bucket) in left:
             word = _readable(text)
             shown.setdefault(word.casefold(), word)
-            total[word.casefold()] = total.get(word.casefold(), 0.0) + left.pop(bucket)
+            total[word.casefold()] = total.get(word.casefold(), 0.0) + left.pop((block, bucket))
     strongest = sorted(total, key=lambda word: -total[word])[: max(count, 0)]
     return [shown[word] for word in strongest if total[word] > 0]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from triage_cl.domain.errors import UnknownRecipe
 from triage_cl.learning.batch import HashedBatch
+from triage_cl.learning.ensemble import HashedEnsemble
 from triage_cl.learning.hashing import Features
-from triage_cl.learning.linear import HashedSoftmax
 
 
 class Model(Protocol):
@@ -20,8 +20,8 @@ class Model(Protocol):
     def classes(self) -> list[str]:
         """The departments that it can predict, in the order of the columns of `probabilities`."""
 
-    def learn(self, features: Features, department: str) -> None:
-        """Take one lesson."""
+    def learn(self, features: Features, department: str, weight: float = 1.0) -> None:
+        """Take one lesson; `weight` is how many it stands for in the calibration."""
 
     def probabilities(self, features: Sequence[Features]) -> NDArray[np.float64]:
         """A row for each mail, a column for each of `classes`; rows sum to 1, and each is as if it were alone."""
@@ -57,15 +57,15 @@ class Recipe:
 
 _ALL = (
     Recipe(
-        name="hashed-softmax",
+        name="hashed-ensemble",
         version=1,
         kind="online",
-        description="Logistic regression on hashed words and word pairs, a lesson at a time.",
-        make=lambda key: HashedSoftmax(key=key),
+        description="Logistic regression and counts on hashed words and word pairs, a lesson at a time.",
+        make=lambda key: HashedEnsemble(key=key),
     ),
     Recipe(
         name="tfidf-svm",
-        version=1,
+        version=2,
         kind="batch",
         description="scikit-learn: TF-IDF of hashed words and word pairs, linear support vector machines.",
         make=lambda _: HashedBatch(),
@@ -74,7 +74,7 @@ _ALL = (
 
 RECIPES: Mapping[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
 
-DEFAULT_RECIPE = "hashed-softmax"
+DEFAULT_RECIPE = "hashed-ensemble"
 DEFAULT_CHALLENGER = "tfidf-svm"
 
 

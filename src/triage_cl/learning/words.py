@@ -1,4 +1,4 @@
-"""The compiled pass over a mail's bytes: words and pairs of adjacent words, hashed under a key, counted.
+"""The compiled pass over a mail's bytes: words, pairs of adjacent words and beginnings of words, hashed under a key.
 
 Words are runs of letters, digits and underscores in any script. Scripts written without spaces (Chinese, Japanese,
 Thai and their neighbours) give one word a character, so that their pairs are the character bigrams.
@@ -9,16 +9,31 @@ from numpy.typing import NDArray
 
 from triage_cl.learning.arithmetic import logarithm
 from triage_cl.learning.compiling import compiled
+from triage_cl.learning.siphash import keyed_hash
+
+#: The blocks of features. Those of words in the subject stand among WORDS, too; NUMBERS are not hashed from text.
+WORDS, SUBJECT, PAIRS, SUBJECT_PAIRS, PREFIXES, SENDER, DOMAIN, THREAD, NUMBERS = range(9)
+BLOCKS = 9
 
 #: Occurrences counted in one mail at most; what comes after is left out.
 MOST_OCCURRENCES = 65_536
+
+#: Words of a field from which pairs and prefixes are made; those beyond count alone.
+FINE_WORDS = 100
+
+#: A longer word counts by its first letters as well, in characters: endings and slips of the pen matter less so.
+PREFIX = 4
+
+_BLOCK_BITS = 3  # of the blocks that are hashed from text
+_MOST_OF_A_WORD = 4  # occurrences that one word can make
 
 _SEPARATOR, _LETTER, _WORD = 0, 1, 2
 
 _ASCII_LETTERS = np.array([chr(code).isalnum() or chr(code) == "_" for code in range(128)])
 
-_U0, _U1, _U8, _U32, _U63 = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(32), np.uint64(63)
+_U0, _U32 = np.uint64(0), np.uint64(32)
 _PAIR_LEFT, _PAIR_MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+_PREFIX_SALT = np.uint64(0xA5A5A5A5A5A5A5A5)
 
 
 @compiled
@@ -67,58 +82,6 @@ def _glyph(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
 
 
 @compiled
-def _rotated(x: np.uint64, by: int) -> np.uint64:
-    return (x << np.uint64(by)) | (x >> np.uint64(64 - by))
-
-
-@compiled
-def _sip_round(
-    v0: np.uint64, v1: np.uint64, v2: np.uint64, v3: np.uint64
-) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
-    v0 += v1
-    v1 = _rotated(v1, 13) ^ v0
-    v0 = _rotated(v0, 32)
-    v2 += v3
-    v3 = _rotated(v3, 16) ^ v2
-    v0 += v3
-    v3 = _rotated(v3, 21) ^ v0
-    v2 += v1
-    v1 = _rotated(v1, 17) ^ v2
-    v2 = _rotated(v2, 32)
-    return v0, v1, v2, v3
-
-
-@compiled
-def keyed_hash(text: NDArray[np.uint8], start: int, end: int, k0: np.uint64, k1: np.uint64) -> np.uint64:
-    """SipHash-1-3 of `text[start:end]` under the key (k0, k1) (Aumasson and Bernstein, INDOCRYPT 2012).
-
-    Without the key nobody can tell which word a hash stands for, nor make words that collide.
-    """
-    v0 = k0 ^ np.uint64(0x736F6D6570736575)
-    v1 = k1 ^ np.uint64(0x646F72616E646F6D)
-    v2 = k0 ^ np.uint64(0x6C7967656E657261)
-    v3 = k1 ^ np.uint64(0x7465646279746573)
-    block = _U0
-    shift = _U0
-    for at in range(start, end):
-        block |= np.uint64(text[at]) << shift
-        shift += _U8
-        if shift > _U63:
-            v3 ^= block
-            v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
-            v0 ^= block
-            block = shift = _U0
-    block |= np.uint64(end - start) << np.uint64(56)
-    v3 ^= block
-    v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
-    v0 ^= block
-    v2 ^= np.uint64(0xFF)
-    for _ in range(3):
-        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
-    return v0 ^ v1 ^ v2 ^ v3
-
-
-@compiled
 def _pair_hash(left: np.uint64, right: np.uint64) -> np.uint64:
     mixed = left * _PAIR_LEFT + right
     mixed ^= mixed >> _U32
@@ -128,101 +91,118 @@ def _pair_hash(left: np.uint64, right: np.uint64) -> np.uint64:
 
 @compiled
 def occurrences(
-    text: NDArray[np.uint8],
-    ends: NDArray[np.int64],
-    keys: NDArray[np.uint64],
-    whole: NDArray[np.bool_],
-    bits: int,
+    text: NDArray[np.uint8], ends: NDArray[np.int64], keys: NDArray[np.uint64], kinds: NDArray[np.int64], bits: int
 ) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    """The bucket of every word and pair in the order of the text, and the bytes where each begins and ends.
+    """Every feature in the order of the text, as block << bits | bucket, and the bytes where its words begin and end.
 
-    The arguments are those of `hashed_counts`.
+    The arguments are those of `hashed_blocks`. A prefix has the bytes of its whole word.
     """
-    room = min(text.size + 2 * ends.size, MOST_OCCURRENCES + 1)
-    buckets = np.empty(room, np.uint32)
+    room = min(2 * text.size + 2 * ends.size, MOST_OCCURRENCES) + _MOST_OF_A_WORD
+    found = np.empty(room, np.uint32)
     spans = np.empty((room, 2), np.int32)
     down = np.uint64(64 - bits)
-    found = 0
+    shared0, shared1 = keys[-1, 0], keys[-1, 1]
+    n = 0
     at = 0
     for field in range(ends.size):
         end = ends[field]
+        kind = kinds[field]
         k0, k1 = keys[field, 0], keys[field, 1]
+        if kind > SUBJECT:
+            if at < end:
+                found[n] = (kind << bits) | int(keyed_hash(text, at, end, k0, k1) >> down)
+                spans[n, 0], spans[n, 1] = at, end
+                n += 1
+            at = end
+            continue
         previous = _U0
         begun = -1
-        while at < end and found < MOST_OCCURRENCES - 1:
+        fine = FINE_WORDS
+        while at < end and n < room - _MOST_OF_A_WORD:
             start = at
-            if whole[field]:
-                at = end
-            else:
-                kind, width = _glyph(text, at, end)
-                at += width
-                if kind == _SEPARATOR:
-                    continue
-                while kind == _LETTER and at < end:
-                    kind, width = _glyph(text, at, end)
-                    if kind == _LETTER:
-                        at += width
+            glyph, width = _glyph(text, at, end)
+            at += width
+            if glyph == _SEPARATOR:
+                continue
+            alone = glyph == _WORD
+            letters = 1
+            cut = at
+            while glyph == _LETTER and at < end:
+                glyph, width = _glyph(text, at, end)
+                if glyph == _LETTER:
+                    at += width
+                    letters += 1
+                    if letters == PREFIX:
+                        cut = at
+            begin = n
             word = keyed_hash(text, start, at, k0, k1)
-            buckets[found] = word >> down
-            spans[found, 0], spans[found, 1] = start, at
-            found += 1
-            if begun >= 0:
-                buckets[found] = _pair_hash(previous, word) >> down
-                spans[found, 0], spans[found, 1] = begun, at
-                found += 1
+            found[n] = (kind << bits) | int(word >> down)
+            n += 1
+            if kind == SUBJECT:
+                found[n] = (WORDS << bits) | int(keyed_hash(text, start, at, shared0, shared1) >> down)
+                n += 1
+            if (fine > 0 or alone) and letters > PREFIX:
+                found[n] = (PREFIXES << bits) | int(
+                    keyed_hash(text, start, cut, shared0 ^ _PREFIX_SALT, shared1) >> down
+                )
+                n += 1
+            for i in range(begin, n):
+                spans[i, 0], spans[i, 1] = start, at
+            if begun >= 0 and (fine > 0 or alone):
+                found[n] = ((kind + PAIRS) << bits) | int(_pair_hash(previous, word) >> down)
+                spans[n, 0], spans[n, 1] = begun, at
+                n += 1
             previous, begun = word, start
+            if not alone:
+                fine -= 1
         at = end
-    return buckets[:found], spans[:found]
+    return found[:n], spans[:n]
 
 
 @compiled
-def _sorted(buckets: NDArray[np.uint32], bits: int) -> NDArray[np.uint32]:
+def _sorted(keys: NDArray[np.uint32], bits: int) -> NDArray[np.uint32]:
     """Radix sort, a byte at a time: a third of the time of a comparison sort at the length of a mail."""
-    other = np.empty_like(buckets)
+    other = np.empty_like(keys)
+    starts = np.empty(257, np.int64)
     for low in range(0, bits, 8):
-        starts = np.zeros(257, np.int64)
-        for bucket in buckets:
-            starts[((bucket >> low) & 0xFF) + 1] += 1
+        starts[:] = 0
+        for key in keys:
+            starts[((key >> low) & 0xFF) + 1] += 1
         for digit in range(256):
             starts[digit + 1] += starts[digit]
-        for bucket in buckets:
-            digit = (bucket >> low) & 0xFF
-            other[starts[digit]] = bucket
+        for key in keys:
+            digit = (key >> low) & 0xFF
+            other[starts[digit]] = key
             starts[digit] += 1
-        buckets, other = other, buckets
-    return buckets
+        keys, other = other, keys
+    return keys
 
 
 @compiled
-def hashed_counts(
-    text: NDArray[np.uint8],
-    ends: NDArray[np.int64],
-    keys: NDArray[np.uint64],
-    whole: NDArray[np.bool_],
-    bits: int,
-) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-    """Buckets in ascending order, and 1 + log(occurrences) of each, of Euclidean length 1.
+def hashed_blocks(
+    text: NDArray[np.uint8], ends: NDArray[np.int64], keys: NDArray[np.uint64], kinds: NDArray[np.int64], bits: int
+) -> tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.int32]]:
+    """Buckets in ascending order within each block, 1 + log(occurrences) of each, and the bounds of the blocks.
 
-    `text` holds the fields one after the other; field i ends at `ends[i]`, is hashed under `keys[i]`, and is one
-    word if `whole[i]`. Buckets are the upper `bits` of 64-bit hashes.
+    `text` holds the fields one after the other; field i ends at `ends[i]` and is hashed under `keys[i]`, the last one
+    under the key that all share. `kinds[i]` is WORDS for running text, SUBJECT for a subject, else the block whose only
+    feature the field is. Buckets are the upper `bits` of 64-bit hashes.
     """
-    buckets = _sorted(occurrences(text, ends, keys, whole, bits)[0], bits)
-    indices = np.empty(buckets.size, np.uint32)
-    weights = np.empty(buckets.size, np.float64)
+    found = _sorted(occurrences(text, ends, keys, kinds, bits)[0], bits + _BLOCK_BITS)
+    indices = np.empty(found.size, np.uint32)
+    values = np.empty(found.size, np.float32)
+    bounds = np.zeros(BLOCKS + 1, np.int32)
+    lowest = (1 << bits) - 1
     distinct = 0
-    square = 0.0
     at = 0
-    while at < buckets.size:
-        start = at
-        while at < buckets.size and buckets[at] == buckets[start]:
+    while at < found.size:
+        begin = at
+        while at < found.size and found[at] == found[begin]:
             at += 1
-        weight = 1.0 if at - start == 1 else 1.0 + logarithm(float(at - start))
-        indices[distinct] = buckets[start]
-        weights[distinct] = weight
-        square += weight * weight
+        indices[distinct] = found[begin] & lowest
+        values[distinct] = 1.0 if at - begin == 1 else 1.0 + logarithm(float(at - begin))
         distinct += 1
-    length = np.sqrt(square)
-    values = np.empty(distinct, np.float32)
-    for i in range(distinct):
-        values[i] = weights[i] / length
-    return indices[:distinct].copy(), values
+        bounds[(found[begin] >> bits) + 1] = distinct
+    for block in range(BLOCKS):
+        bounds[block + 1] = max(bounds[block], bounds[block + 1])
+    return indices[:distinct].copy(), values[:distinct].copy(), bounds

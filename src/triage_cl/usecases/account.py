@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from triage_cl.domain.corrections import Correction
+from triage_cl.domain.corrections import Correction, Source
 from triage_cl.domain.decisions import Action
 from triage_cl.domain.drift import DriftVerdict
 from triage_cl.domain.versions import CHAMPION, AliasMoved, Judgement
@@ -34,7 +34,7 @@ def account(ledger: Ledger) -> dict[str, Any]:
         "decided": decided.mails,
         "drawn": decided.drawn,
         "reviewed": decided.answered,
-        "corrections": sum(1 for _ in ledger.facts(kinds=[Correction.kind])),
+        "corrections": sum(fact.source is not Source.IMPORT for fact in _all(ledger, Correction)),
         "lessons": len(lessons_between(ledger, 0, head, head)),
         "automatic_share": round(decided.automatic / decided.mails, 6) if decided.mails else 0.0,
         "accuracy": interval_as_json(decided.accuracy),

@@ -28,7 +28,7 @@ class Options:
 
     policy: ReviewPolicy = ReviewPolicy()
     bars: Bars = Bars()
-    champion: str = "hashed-softmax"
+    champion: str = "hashed-ensemble"
     challenger: str = "tfidf-svm"
     delay: timedelta | None = None
     retrain_every: timedelta | None = timedelta(days=28)

@@ -64,8 +64,8 @@ class ConsoleLedger(Ledger, Protocol):
         """When the last `count` decisions began to be made; None where there are not so many."""
         ...
 
-    def corrections_since(self, since: datetime, after: int) -> int:
-        """Corrections recorded since a time, looked for after a position."""
+    def corrections_since(self, since: datetime, after: int, imported: bool = True) -> int:
+        """Corrections recorded since a time, looked for after a position, with or without those of imported archives."""
         ...
 
     def lessons_by_department(self) -> Mapping[str, int]:

@@ -14,11 +14,15 @@ from triage_cl.usecases.triage import Desk
 
 @dataclass
 class Ingested:
-    """What became of the mail: `mails` = `decided` + `quarantined`; `repeated` of the decided were there before."""
+    """What became of the mail: `mails` = `decided` + `imported` + `quarantined`.
+
+    `repeated` of the decided were there before; the `imported` came from an archive with their answers.
+    """
 
     mails: int = 0
     decided: int = 0
     repeated: int = 0
+    imported: int = 0
     quarantined: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
@@ -30,6 +34,7 @@ class Ingested:
             "mails": self.mails,
             "decided": self.decided,
             "repeated": self.repeated,
+            "imported": self.imported,
             "quarantined": self.quarantined,
             "reasons": dict(sorted(self.reasons.items())),
             "actions": dict(sorted(self.actions.items())),
@@ -72,11 +77,15 @@ def _decide(
     result: Ingested,
 ) -> None:
     # Most mail that comes again is known by its id: it need not be redacted to be left out.
-    known = desk.ledger.known([desk.keys.identify(message.key) for message in messages])
-    new = [message for message in messages if desk.keys.identify(message.key) not in known]
+    ids = [desk.keys.identify(message.key) for message in messages]
+    known = desk.ledger.known(ids)
+    routed = known - desk.ledger.review_probabilities(list(known)).keys()
+    new = [message for id, message in zip(ids, messages, strict=True) if id not in known]
     decisions = desk.triage(received(new, desk.keys, now), decided_at or (lambda email: now)) if new else []
-    result.decided += len(messages)
-    result.repeated += len(messages) - len(decisions)
+    imported = sum(id in routed for id in ids)
+    result.imported += imported
+    result.decided += len(messages) - imported
+    result.repeated += len(messages) - imported - len(decisions)
     result.actions.update(decision.action.value for decision in decisions)
     result.drawn += sum(decision.drawn for decision in decisions)
 

@@ -4,9 +4,10 @@ The one law: a learner that followed equals the learner folded again at its two 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, get_args
 
-from triage_cl.domain.corrections import Correction, Lesson, effective_lessons
+from triage_cl.domain.corrections import Correction, Lesson, Source, effective_lessons
 from triage_cl.domain.departments import REFOLDING, DepartmentChange, Taxonomy, fold_taxonomy
 from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Recorded
@@ -28,7 +29,7 @@ def describe_email(key: bytes, email: Email) -> Features:
 
 def text_of(email: Email) -> Mapping[str, str]:
     """What of a mail is learned from, by namespace."""
-    return {"subject": email.subject, "body": email.body, "sender": email.sender}
+    return {"subject": email.subject, "body": email.body, "sender": email.sender, "thread": email.thread or ""}
 
 
 def taxonomy_at(ledger: Ledger, as_of: int | None = None) -> Taxonomy:
@@ -54,7 +55,7 @@ def _taught(lessons: Iterable[Lesson], taxonomy: Taxonomy, start: int, through: 
     for lesson in lessons:
         department = taxonomy.teaches(lesson.department)
         if start < lesson.position <= through and department is not None:
-            yield Lesson(lesson.position, lesson.email_id, department)
+            yield replace(lesson, department=department)
 
 
 def fold(ledger: Ledger, recipe: str, key: bytes, start: int, through: int, as_of: int) -> Learner:
@@ -74,6 +75,15 @@ def teach(ledger: Ledger, learner: Learner, lessons: Sequence[Lesson]) -> None:
             if lesson.email_id in emails:
                 features = describe_email(learner.key, emails[lesson.email_id])
                 learner.learn(lesson.position, features, lesson.department)
+
+
+def weights_of(ledger: Ledger, lessons: Sequence[Lesson]) -> Mapping[str, float]:
+    """For how many mails each answer that measures stands: the inverse of its mail's review probability.
+
+    Answers that nobody asked for stand for none and are not named.
+    """
+    asked = [lesson.email_id for lesson in lessons if lesson.source is Source.REVIEW]
+    return {id: 1 / probability for id, probability in ledger.review_probabilities(asked).items()}
 
 
 class Refold(Protocol):

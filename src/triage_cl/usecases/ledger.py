@@ -25,6 +25,14 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
+class Routed:
+    """A mail that was routed elsewhere, with the answer that an operator imports; stored together or not at all."""
+
+    email: Email
+    answer: Correction
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A decision, with the settled answer of a drawn mail, where it got one.
 
@@ -85,6 +93,10 @@ class Ledger(Protocol):
 
     def admit(self, admissions: Sequence[Admission], decided_under: int) -> list[str] | None:
         """Store decided mails; the ids of the new ones, or None if a fact newer than `decided_under` governs."""
+        ...
+
+    def take_routed(self, routed: Sequence[Routed], at: datetime) -> list[str]:
+        """Store routed mails that are not there, and the answers of those that have none; the ids of these."""
         ...
 
     def known(self, ids: Sequence[str]) -> set[str]:
@@ -161,6 +173,10 @@ class Ledger(Protocol):
 
     def decisions_of(self, ids: Sequence[str]) -> Mapping[str, Decision]:
         """The decisions about these mails, where there are any."""
+        ...
+
+    def review_probabilities(self, ids: Sequence[str]) -> Mapping[str, float]:
+        """The review probabilities of those of these mails that were decided."""
         ...
 
     def cursor(self, name: str) -> str | None:

@@ -122,7 +122,7 @@ class Lookout:
             days=tuple(self._sum(today - n * DAY, DAY) for n in reversed(range(LATELY.days))),
             estimates=self._estimates(at, position),
             backlog=ledger.backlog(),
-            corrections_today=ledger.corrections_since(today, position - MOST_FACTS),
+            corrections_today=ledger.corrections_since(today, position - MOST_FACTS, imported=False),
             reign=reign(ledger, moves, last),
             drift=next(iter(ledger.latest(DriftVerdict.kind, 1)), None),
             moves=worth_telling(moves),

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from triage_cl.domain.corrections import Correction
+from triage_cl.domain.corrections import Correction, Source
 from triage_cl.domain.errors import BadSnapshot
 from triage_cl.domain.versions import ModelVersion
 from triage_cl.learning.learner import Learner
@@ -79,9 +79,9 @@ def _acting(ledger: Ledger) -> list[ModelVersion]:
 def verify_propensities(ledger: Ledger, keys: Keys) -> Checked:
     """Every decision has its review probability and keyed draw, stored before any answer for its mail.
 
-    Beside the counts, the number of drawn mails is compared with its expectation, the sum of probabilities.
+    Only mail that an archive answered has no decision. Beside the counts, the number of drawn mails is compared with its expectation, the sum of probabilities.
     """
-    answered = first_corrections(ledger)
+    answered, given = first_corrections(ledger)
     found: list[Finding] = []
     checked = drawn = 0
     expected = variance = 0.0
@@ -102,17 +102,20 @@ def verify_propensities(ledger: Ledger, keys: Keys) -> Checked:
         drawn += decision.drawn
         expected += probability
         variance += probability * (1 - probability)
-    for email_id in sorted(answered.keys() - decided):
-        found.append(Finding(answered[email_id], f"{email_id}: answered, never decided"))
+    for email_id in sorted(given.keys() - decided):
+        found.append(Finding(given[email_id], f"{email_id}: answered, never decided"))
     if abs(drawn - expected) > SIGNIFICANCE_SIGMAS * math.sqrt(variance) + 1:
         found.append(Finding(ledger.position(), f"{drawn} mails drawn where {expected:.1f} were expected"))
     return Checked(checked, tuple(found))
 
 
-def first_corrections(ledger: Ledger) -> dict[str, int]:
-    """The position of the first correction, by mail."""
+def first_corrections(ledger: Ledger) -> tuple[dict[str, int], dict[str, int]]:
+    """The position of the first correction, by mail; and that of the first that no archive gave."""
     first: dict[str, int] = {}
+    given: dict[str, int] = {}
     for recorded in ledger.facts(kinds=[Correction.kind]):
         if isinstance(recorded.fact, Correction):
             first.setdefault(recorded.fact.email_id, recorded.position)
-    return first
+            if recorded.fact.source is not Source.IMPORT:
+                given.setdefault(recorded.fact.email_id, recorded.position)
+    return first, given

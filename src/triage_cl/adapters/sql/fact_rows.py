@@ -10,11 +10,15 @@ import sqlalchemy as sa
 
 from triage_cl.adapters.sql.locks import Lock, take
 from triage_cl.adapters.sql.schema import counter, facts
-from triage_cl.domain.corrections import Correction
+from triage_cl.domain.corrections import Correction, Source
 from triage_cl.domain.facts import GOVERNING, Fact, Recorded, from_body, identity_of, subject_of, to_body
 
 #: How many rows a reader holds at once.
 PAGE = 5_000
+
+#: Facts that are somebody's answer: an archive's answers teach, but nobody looked at the mail. An identity begins with
+#: its correction's source.
+GIVEN_BY_PEOPLE = (facts.c.kind == Correction.kind) & facts.c.identity.not_like(f"{Source.IMPORT}:%")
 
 
 def append_facts(connection: sa.Connection, new: Sequence[Fact], at: datetime) -> list[Recorded]:

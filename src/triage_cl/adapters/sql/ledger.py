@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from triage_cl.adapters.sql import fact_rows, mail_rows
+from triage_cl.adapters.sql import fact_rows, mail_rows, routed_rows
 from triage_cl.adapters.sql.engine import make_engine, reading, writing
 from triage_cl.adapters.sql.fact_rows import PAGE, chunks
 from triage_cl.adapters.sql.ledger_overview import LedgerOverview
@@ -19,6 +19,7 @@ from triage_cl.adapters.sql.schema import (
     emails,
     facts,
     feed,
+    month_of,
     payloads,
     quarantine,
     shadow_decisions,
@@ -27,7 +28,7 @@ from triage_cl.domain.corrections import ANSWER_WINDOW, Correction, measures
 from triage_cl.domain.decisions import Decision, ShadowDecision
 from triage_cl.domain.emails import Email, Unreadable
 from triage_cl.domain.facts import Fact, Recorded, from_body
-from triage_cl.usecases.ledger import Admission, Answered, Dispute
+from triage_cl.usecases.ledger import Admission, Answered, Dispute, Routed
 
 
 class Ledger(LedgerTasks, LedgerOverview):
@@ -81,6 +82,16 @@ class Ledger(LedgerTasks, LedgerOverview):
             if governed_at > decided_under:
                 return None
             return mail_rows.admit(connection, group, position)
+
+    def take_routed(self, routed: Sequence[Routed], at: datetime) -> list[str]:
+        """Store routed mails that are not there, and the answers of those that have none; the ids of these."""
+        if not routed:
+            return []
+        month = month_of(at)
+        group = routed_rows.rows_of(routed, month)
+        self._ensure_partitions({month})
+        with writing(self.engine) as connection:
+            return routed_rows.take(connection, group, at)
 
     def _ensure_partitions(self, months: set[int]) -> None:
         if self.engine.dialect.name == "postgresql" and not months <= self._months:
@@ -173,6 +184,17 @@ class Ledger(LedgerTasks, LedgerOverview):
             for chunk in chunks(ids):
                 for row in connection.execute(sa.select(decisions).where(decisions.c.email_id.in_(chunk))):
                     found[row.email_id] = mail_rows.decision_of(row)
+        return found
+
+    def review_probabilities(self, ids: Sequence[str]) -> Mapping[str, float]:
+        """The review probabilities of those of these mails that were decided."""
+        if not ids:
+            return {}
+        wanted = sa.select(decisions.c.email_id, decisions.c.review_probability)
+        found: dict[str, float] = {}
+        with reading(self.engine) as connection:
+            for chunk in chunks(ids):
+                found.update(connection.execute(wanted.where(decisions.c.email_id.in_(chunk))).tuples().all())
         return found
 
     def recent_decisions(self, count: int) -> list[Decision]:

@@ -27,10 +27,10 @@ class LedgerOverview:
         with reading(self.engine) as connection:
             return overview_rows.start_of_last(connection, count)
 
-    def corrections_since(self, since: datetime, after: int) -> int:
-        """Corrections recorded since a time, looked for after a position."""
+    def corrections_since(self, since: datetime, after: int, imported: bool = True) -> int:
+        """Corrections recorded since a time, looked for after a position, with or without those of imported archives."""
         with reading(self.engine) as connection:
-            return overview_rows.corrections_since(connection, since, after)
+            return overview_rows.corrections_since(connection, since, after, imported)
 
     def lessons_by_department(self) -> Mapping[str, int]:
         """How many mails' effective answer names each department."""

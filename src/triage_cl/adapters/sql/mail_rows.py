@@ -64,15 +64,16 @@ class Rows:
 
 
 def rows_of(admission: Admission) -> Rows:
-    """The admission's rows, with a fresh salt."""
-    email, decision, salt = admission.email, admission.decision, secrets.token_hex(16)
+    """The admission's rows."""
+    email, decision = admission.email, admission.decision
     month = month_of(decision.decided_at)
+    described, payload = text_rows(email, month)
     shadows = [_fields(shadow) for shadow in admission.disagreements]
     more = {"action": decision.action.value, "drawn": decision.drawn, "month": month}
     return Rows(
         admission,
-        email=_email_row(email, salt, month),
-        payload=_payload_row(email, salt, month),
+        email=described,
+        payload=payload,
         decision=_fields(decision) | more,
         shadows=shadows,
     )
@@ -109,6 +110,12 @@ def _number(connection: sa.Connection, new: Sequence[Rows]) -> None:
 
 def _fields(value: Decision | ShadowDecision) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def text_rows(email: Email, month: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A mail's own row, its position still missing, and that of what can be erased; with a fresh salt."""
+    salt = secrets.token_hex(16)
+    return _email_row(email, salt, month), _payload_row(email, salt, month)
 
 
 def _email_row(email: Email, salt: str, month: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from triage_cl.adapters.sql.fact_rows import GIVEN_BY_PEOPLE
 from triage_cl.adapters.sql.mail_rows import decision_of
 from triage_cl.adapters.sql.schema import decisions, facts, feed, review_tasks, shadow_decisions
 from triage_cl.domain.corrections import Correction
@@ -53,11 +54,10 @@ def start_of_last(connection: sa.Connection, count: int) -> datetime | None:
     return found
 
 
-def corrections_since(connection: sa.Connection, since: datetime, after: int) -> int:
-    """Corrections recorded since a time, looked for after a position."""
-    counted = sa.select(sa.func.count()).where(
-        facts.c.kind == Correction.kind, facts.c.position > after, facts.c.at >= since
-    )
+def corrections_since(connection: sa.Connection, since: datetime, after: int, imported: bool) -> int:
+    """Corrections recorded since a time, looked for after a position, with or without those of imported archives."""
+    wanted = facts.c.kind == Correction.kind if imported else GIVEN_BY_PEOPLE
+    counted = sa.select(sa.func.count()).where(wanted, facts.c.position > after, facts.c.at >= since)
     return int(connection.execute(counted).scalar_one())
 
 

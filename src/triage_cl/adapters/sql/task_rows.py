@@ -7,16 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from triage_cl.adapters.sql.fact_rows import chunks
+from triage_cl.adapters.sql.fact_rows import GIVEN_BY_PEOPLE, chunks
 from triage_cl.adapters.sql.mail_rows import decision_of, insert_new
 from triage_cl.adapters.sql.schema import cursors, decisions, facts, review_tasks
-from triage_cl.domain.corrections import Correction
 from triage_cl.usecases.ledger import Backlog, OpenTask
 
 #: Mails whose task somebody answered, by whatever way.
-_ANSWERED = sa.select(facts.c.subject).where(
-    facts.c.kind == Correction.kind, facts.c.subject == review_tasks.c.email_id
-)
+_ANSWERED = sa.select(facts.c.subject).where(GIVEN_BY_PEOPLE, facts.c.subject == review_tasks.c.email_id)
 _OPEN = review_tasks.c.archived_at.is_(None) & ~_ANSWERED.exists()
 
 
@@ -61,9 +58,7 @@ def show(connection: sa.Connection, task_ids: Sequence[str], version: str) -> No
 
 def answered_before(connection: sa.Connection, at: datetime, limit: int) -> list[str]:
     """Tasks whose last answer is older than `at`, not put away yet."""
-    last = sa.select(sa.func.max(facts.c.at)).where(
-        facts.c.kind == Correction.kind, facts.c.subject == review_tasks.c.email_id
-    )
+    last = sa.select(sa.func.max(facts.c.at)).where(GIVEN_BY_PEOPLE, facts.c.subject == review_tasks.c.email_id)
     wanted = (
         sa.select(review_tasks.c.task_id)
         .where(review_tasks.c.archived_at.is_(None), last.scalar_subquery() < at)

@@ -1,0 +1,171 @@
+"""The compiled arithmetic of the ensemble: three experts on the same features, and what is believed of their evidence.
+
+The experts err differently. Their evidence is added, weighed by what each has proved to be worth (a product of experts,
+Hinton, Neural Computation 2002, with learned exponents):
+
+- weights: multinomial logistic regression, which tells apart what the counts cannot;
+- counts of words: the share of each class among the lessons that had a word, which is right from the first lesson on;
+- counts of sender and thread, which fade: who writes about one thing today writes about it tomorrow.
+
+What is believed is a mixture of the softmax of that sum at the temperatures 1, 2 and 4 and of no knowledge at all. The
+shares learn from what was believed just before each lesson: temperature scaling (Guo et al., ICML 2017) that can be
+sure of the many and doubtful of the few.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from triage_cl.learning.arithmetic import exponential
+from triage_cl.learning.compiling import compiled
+from triage_cl.learning.softmax import add_weights, weigh
+from triage_cl.learning.words import SENDER, SUBJECT, THREAD, WORDS
+
+EXPERTS = 3
+TEMPERATURES = 3
+
+#: Where what stands in a learner's calibration: the logarithms of what the experts are worth, the sums of their squared
+#: slopes, the shares of the temperatures and of no knowledge, and the lessons that moved the shares and their weight.
+WORTH, SLOPES, SHARES, CALIBRATED, CALIBRATED_WEIGHT = 0, EXPERTS, 2 * EXPERTS, 10, 11
+
+#: The calibration of a learner that was taught nothing; the experts are worth 1.5, 5 and 2.
+UNCALIBRATED = (
+    *(0.4054651081081644, 1.6094379124341003, 0.6931471805599453),
+    *(1e-3, 1e-3, 1e-3),
+    *(0.45, 0.35, 0.15, 0.05),
+    *(0.0, 0.0),
+)
+
+# A share q of the lessons with a word counts q / (1 + _SURE - q): the odds, held back where all were of one class.
+_SURE = np.float32(0.3)
+# Lessons of no class that are added to those that had a feature.
+_UNSURE = np.float32(1.0)
+
+
+@compiled
+def odds(share: np.float32) -> np.float32:
+    """What the share of a class among lessons says for it."""
+    return share / (np.float32(1.0) + _SURE - share)
+
+
+@compiled
+def gather(
+    found: NDArray[np.int32],
+    weighed: NDArray[np.float32],
+    bounds: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    counted: NDArray[np.int32],
+    totals: NDArray[np.float32],
+    counts: NDArray[np.float32],
+    usual: NDArray[np.float32],
+    evidence: NDArray[np.float32],
+) -> None:
+    """Into `evidence` what each expert (row) says for each class (column), of features that `weigh` has found.
+
+    `usual` is what the shares of the classes among all lessons say for them: words count by what they say beyond.
+    """
+    evidence[:] = np.float32(0.0)
+    add_weights(found, weights, weighed, evidence[0])
+    said = evidence[1]
+    known = np.float32(0.0)
+    for i in range(bounds[WORDS], bounds[SUBJECT + 1]):
+        row = counted[found[i]] if found[i] >= 0 else -1
+        if row >= 0:
+            part = np.float32(1.0) / (totals[row] + _UNSURE)
+            known += weighed[i]
+            for c in range(said.size):
+                said[c] += weighed[i] * odds(counts[row, c] * part)
+    for c in range(said.size):
+        said[c] -= known * usual[c]
+    said = evidence[2]
+    for block in (SENDER, THREAD):
+        for i in range(bounds[block], bounds[block + 1]):
+            row = counted[found[i]] if found[i] >= 0 else -1
+            if row >= 0:
+                part = np.float32(1.0) / (totals[row] + _UNSURE)
+                for c in range(said.size):
+                    said[c] += counts[row, c] * part
+
+
+@compiled
+def usual_odds(words_of: NDArray[np.float64], width: int) -> NDArray[np.float32]:
+    """What the shares of the classes say for them, given how many words each was taught; 0 beyond them."""
+    total = 1.0
+    for c in range(words_of.size):
+        total += words_of[c]
+    usual = np.zeros(width, np.float32)
+    for c in range(words_of.size):
+        usual[c] = odds(np.float32(words_of[c] / total))
+    return usual
+
+
+@compiled
+def believe(
+    calibration: NDArray[np.float64],
+    evidence: NDArray[np.float32],
+    softened: NDArray[np.float64],
+    believed: NDArray[np.float64],
+) -> None:
+    """Into `softened` the softmax of the weighed evidence at each temperature, into `believed` their mixture."""
+    classes = believed.size
+    highest = -np.inf
+    for c in range(classes):
+        believed[c] = 0.0
+    for expert in range(EXPERTS):
+        worth = exponential(calibration[WORTH + expert])
+        for c in range(classes):
+            believed[c] += worth * np.float64(evidence[expert, c])
+    for c in range(classes):
+        highest = max(highest, believed[c])
+    total1 = total2 = total4 = 0.0
+    for c in range(classes):
+        at4 = exponential(0.25 * (believed[c] - highest))
+        at2 = at4 * at4
+        at1 = at2 * at2
+        softened[0, c], softened[1, c], softened[2, c] = at1, at2, at4
+        total1 += at1
+        total2 += at2
+        total4 += at4
+    shares = calibration[SHARES:]
+    for c in range(classes):
+        softened[0, c] /= total1
+        softened[1, c] /= total2
+        softened[2, c] /= total4
+        believed[c] = (
+            shares[0] * softened[0, c] + shares[1] * softened[1, c] + shares[2] * softened[2, c] + shares[3] / classes
+        )
+
+
+@compiled
+def believe_mails(
+    rows: NDArray[np.int32],
+    logarithms: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    counted: NDArray[np.int32],
+    totals: NDArray[np.float32],
+    counts: NDArray[np.float32],
+    words_of: NDArray[np.float64],
+    calibration: NDArray[np.float64],
+    lessons: int,
+    starts: NDArray[np.int64],
+    indices: NDArray[np.uint32],
+    values: NDArray[np.float32],
+    bounds: NDArray[np.int32],
+) -> NDArray[np.float64]:
+    """The probabilities of each class (columns) for mails packed end to end (rows)."""
+    classes = words_of.size
+    probabilities = np.empty((starts.size - 1, classes), np.float64)
+    if classes == 0:
+        return probabilities
+    longest = 0
+    for mail in range(starts.size - 1):
+        longest = max(longest, starts[mail + 1] - starts[mail])
+    found, weighed = np.empty(longest, np.int32), np.empty(longest, np.float32)
+    evidence = np.empty((EXPERTS, weights.shape[1]), np.float32)
+    softened = np.empty((TEMPERATURES, classes), np.float64)
+    usual = usual_odds(words_of, weights.shape[1])
+    for mail in range(starts.size - 1):
+        here, size = slice(starts[mail], starts[mail + 1]), starts[mail + 1] - starts[mail]
+        weigh(rows, logarithms, lessons, indices[here], values[here], bounds[mail], found, weighed)
+        gather(found[:size], weighed, bounds[mail], weights, counted, totals, counts, usual, evidence)
+        believe(calibration, evidence, softened, probabilities[mail])
+    return probabilities
