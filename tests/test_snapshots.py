@@ -127,6 +127,6 @@ def test_a_header_of_its_own_needs_no_entries_beyond_the_learner_s() -> None:
         through=0,
         as_of=0,
         taught={},
-        values={"classes": [], "lessons": 0},
+        values={"classes": [], "retired": [], "lessons": 0},
         fingerprint=read_header(empty).fingerprint,
     )
