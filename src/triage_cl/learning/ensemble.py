@@ -34,7 +34,7 @@ class HashedEnsemble(base.MiniBatchClassifier):
     in the table of weights and, for words, senders and threads, in that of counts.
 
     Args:
-        key: what texts are hashed under.
+        key: what texts are hashed under; a secret one keeps what was learned from telling its words.
         rate: how far a lesson moves the weights.
         bits: features are hashed to 2 to the power of this many buckets.
 
@@ -46,7 +46,7 @@ class HashedEnsemble(base.MiniBatchClassifier):
         'billing'
     """
 
-    def __init__(self, key: bytes = b"", rate: float = 2.0, bits: int = BUCKET_BITS) -> None:
+    def __init__(self, key: bytes | None = None, rate: float = 2.0, bits: int = BUCKET_BITS) -> None:
         self.key = key
         self.rate = rate
         self.bits = bits
@@ -62,6 +62,10 @@ class HashedEnsemble(base.MiniBatchClassifier):
     def __repr__(self) -> str:
         # River's own would show the key.
         return f"{type(self).__name__}(rate={self.rate}, bits={self.bits})"
+
+    @property
+    def _multiclass(self) -> bool:
+        return True
 
     @property
     def _mutable_attributes(self) -> set[str]:
@@ -236,4 +240,4 @@ class HashedEnsemble(base.MiniBatchClassifier):
         return pd.DataFrame(self.probabilities(features), index=X.index, columns=self.classes)
 
     def _described(self, x: Mapping[FeatureName, Any]) -> Features:
-        return describe(self.key, {str(namespace): value for namespace, value in x.items()}, self.bits)
+        return describe(self.key or b"", {str(namespace): value for namespace, value in x.items()}, self.bits)

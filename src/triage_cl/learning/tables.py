@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from triage_cl.learning.compiling import compiled
 from triage_cl.learning.hashing import Packed
 from triage_cl.learning.softmax import logarithms_of_one_more
 
@@ -13,6 +14,15 @@ _Number = TypeVar("_Number", bound=np.generic)
 _FIRST_ROWS = 4_096
 # Rows of so many numbers begin where a processor reads them fastest, and need no loop for the rest.
 _COLUMNS = 8
+
+
+@compiled
+def any_beyond(indices: NDArray[np.uint32], buckets: int) -> bool:
+    """Whether one of the indices is none of so many buckets."""
+    highest = np.uint32(0)
+    for index in indices:
+        highest = max(highest, index)
+    return highest >= buckets
 
 
 class WeightTable:
@@ -74,7 +84,7 @@ class WeightTable:
 
     def check(self, indices: NDArray[np.uint32]) -> None:
         """ValueError where features were hashed to more buckets than there are: kernels do not look."""
-        if indices.max(initial=0) >= self.rows.size:
+        if any_beyond(indices, self.rows.size):
             raise ValueError(f"features beyond {self.rows.size} buckets: they were hashed with other settings")
 
     def unseen(self, packed: Packed) -> list[float | None]:

@@ -29,7 +29,11 @@ _MOST_OF_A_WORD = 4  # occurrences that one word can make
 
 _SEPARATOR, _LETTER, _WORD = 0, 1, 2
 
-_ASCII_LETTERS = np.array([chr(code).isalnum() or chr(code) == "_" for code in range(128)])
+# What a byte is, where it stands for a character by itself.
+_ASCII = np.array(
+    [_LETTER if chr(code).isalnum() or code == ord("_") else _SEPARATOR for code in range(128)] + [_WORD] * 128,
+    np.uint8,
+)
 
 _U0, _U32 = np.uint64(0), np.uint64(32)
 _PAIR_LEFT, _PAIR_MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
@@ -64,10 +68,8 @@ def _unspaced(point: int) -> bool:
 
 @compiled
 def _glyph(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
-    """What stands at `at`, and its width in bytes; broken UTF-8 counts as letters."""
+    """What stands at `at`, beyond ASCII, and its width in bytes; broken UTF-8 counts as letters."""
     lead = int(text[at])
-    if lead < 0x80:
-        return (_LETTER if _ASCII_LETTERS[lead] else _SEPARATOR), 1
     if lead < 0xC0:
         return _LETTER, 1
     width = 2 if lead < 0xE0 else (3 if lead < 0xF0 else 4)
@@ -87,6 +89,33 @@ def _pair_hash(left: np.uint64, right: np.uint64) -> np.uint64:
     mixed ^= mixed >> _U32
     mixed *= _PAIR_MIX
     return mixed ^ (mixed >> _U32)
+
+
+@compiled
+def _next_word(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int, int, int]:
+    """Where the next word begins and ends, its letters (0: one that stands alone), and where its prefix ends.
+
+    It begins at `end` where there is none.
+    """
+    start = cut = at
+    letters = 0
+    while at < end:
+        glyph, width = int(_ASCII[text[at]]), 1
+        if glyph == _WORD:
+            glyph, width = _glyph(text, at, end)
+        if glyph == _LETTER:
+            at += width
+            letters += 1
+            if letters == PREFIX:
+                cut = at
+        elif letters:
+            break
+        else:
+            at += width
+            if glyph == _WORD:
+                return start, at, 0, at
+            start = at
+    return start, at, letters, cut
 
 
 @compiled
@@ -118,22 +147,10 @@ def occurrences(
         previous = _U0
         begun = -1
         fine = FINE_WORDS
-        while at < end and n < room - _MOST_OF_A_WORD:
-            start = at
-            glyph, width = _glyph(text, at, end)
-            at += width
-            if glyph == _SEPARATOR:
-                continue
-            alone = glyph == _WORD
-            letters = 1
-            cut = at
-            while glyph == _LETTER and at < end:
-                glyph, width = _glyph(text, at, end)
-                if glyph == _LETTER:
-                    at += width
-                    letters += 1
-                    if letters == PREFIX:
-                        cut = at
+        while n < room - _MOST_OF_A_WORD:
+            start, at, letters, cut = _next_word(text, at, end)
+            if start == end:
+                break
             begin = n
             word = keyed_hash(text, start, at, k0, k1)
             found[n] = (kind << bits) | int(word >> down)
@@ -141,19 +158,19 @@ def occurrences(
             if kind == SUBJECT:
                 found[n] = (WORDS << bits) | int(keyed_hash(text, start, at, shared0, shared1) >> down)
                 n += 1
-            if (fine > 0 or alone) and letters > PREFIX:
+            if letters > PREFIX and fine > 0:
                 found[n] = (PREFIXES << bits) | int(
                     keyed_hash(text, start, cut, shared0 ^ _PREFIX_SALT, shared1) >> down
                 )
                 n += 1
             for i in range(begin, n):
                 spans[i, 0], spans[i, 1] = start, at
-            if begun >= 0 and (fine > 0 or alone):
+            if begun >= 0 and (fine > 0 or letters == 0):
                 found[n] = ((kind + PAIRS) << bits) | int(_pair_hash(previous, word) >> down)
                 spans[n, 0], spans[n, 1] = begun, at
                 n += 1
             previous, begun = word, start
-            if not alone:
+            if letters:
                 fine -= 1
         at = end
     return found[:n], spans[:n]
