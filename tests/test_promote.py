@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tests.builders import NOON, NOW, a_correction, a_decision, after, an_email
+from tests.builders import NOON, NOW, a_correction, a_decision, a_version, after, an_alias_move, an_email
 from triage_cl.adapters.folder_registry import FolderRegistry
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.domain.decisions import ShadowDecision
@@ -67,6 +67,17 @@ def fight(ledger: Ledger, won: int, lost: int, agreed: int = 200, unanswered: in
         admissions.append(Admission(an_email(id), a_decision(id, version=champion.version), (), (challenger.entrant,)))
     ledger.admit(admissions, NOW)
     ledger.append(answers, NOON)
+
+
+def test_a_champion_that_no_recipe_folds_any_more_gives_way_to_the_one_of_the_settings(
+    ledger: Ledger, registry: FolderRegistry
+) -> None:
+    ledger.append([DepartmentAdded("billing", "Billing"), a_correction("old"), a_version("of-old")], NOON)
+    ledger.append([an_alias_move(a_version("of-old").version)], NOON)
+    champion = ensure_champion(ledger, registry, "hashed-ensemble", KEY, NOON)
+    assert (champion.recipe, champion.start) == ("hashed-ensemble", 0)
+    assert champion.reasons == ("of-old has given way to hashed-ensemble",)
+    assert ensure_champion(ledger, registry, "hashed-ensemble", KEY, NOON) == champion == standing_at(ledger).champion
 
 
 def test_a_better_challenger_is_promoted_and_the_deposed_champion_stays_in_shadow(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.builders import NOON, after
 from triage_cl.domain.decisions import Action, Conclusion
-from triage_cl.domain.review import HORIZON, REFRESH, Budget, ReviewPolicy, doubt_of
+from triage_cl.domain.review import HORIZON, REFRESH, Budget, ReviewPolicy, _Slice, doubt_of
 
 policies = st.builds(ReviewPolicy, share=st.floats(0.001, 1), per_day=st.none() | st.integers(1, 10_000))
 
@@ -24,6 +24,23 @@ def test_every_mail_may_be_reviewed(
     assert probability <= policy.probability(1.0, True, share, slope)
     if disputed:
         assert probability >= policy.disputed_floor
+
+
+@given(
+    policies.filter(lambda policy: policy.share < 1),
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=50),
+    st.floats(0.001, 0.999),
+    st.floats(0, 64),
+)
+def test_what_would_be_drawn_is_the_sum_of_the_probabilities(
+    policy: ReviewPolicy, mails: list[tuple[float, bool]], share: float, slope: float
+) -> None:
+    one_by_one = sum(policy.probability(doubt, disputed, share, slope) for doubt, disputed in mails)
+    at_once = sum(
+        _Slice(sorted(doubt for doubt, it_is in mails if it_is is disputed), policy, disputed, share).drawn(slope)
+        for disputed in (False, True)
+    )
+    assert at_once == pytest.approx(one_by_one, rel=1e-9)
 
 
 @pytest.mark.parametrize(

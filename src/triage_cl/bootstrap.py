@@ -15,6 +15,7 @@ from triage_cl.adapters.sql.migrate import migrate
 from triage_cl.domain.errors import BadSettings
 from triage_cl.domain.review import ReviewPolicy
 from triage_cl.domain.versions import ModelVersion
+from triage_cl.learning.recipes import RECIPES
 from triage_cl.privacy.keys import Keys
 from triage_cl.settings import Settings, load_settings
 from triage_cl.usecases.registry import Registry
@@ -146,7 +147,9 @@ class App:
             self.ledger.append([policy], at)
         champion = standing_at(self.ledger).champion
         # A ledger that has one needs no registry to go on.
-        return champion or ensure_champion(self.ledger, self.registry, self.settings.recipe, self.features_key, at)
+        if champion is not None and champion.recipe in RECIPES:
+            return champion
+        return ensure_champion(self.ledger, self.registry, self.settings.recipe, self.features_key, at)
 
     def forget_texts(self, at: datetime) -> int:
         """Delete the text of mail without a lesson that is older than `keep_text_days` at `at`; how many there were."""

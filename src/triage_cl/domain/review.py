@@ -4,10 +4,12 @@ The formulas are those of Poisson sampling with unequal probabilities (Ohlsson 1
 probability, settled before any answer exists, and one keyed uniform number realises it.
 """
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from typing import ClassVar
 
 from triage_cl.domain.decisions import Action, Conclusion
@@ -154,12 +156,34 @@ class Budget:
     def _find_slope(self) -> float:
         target = self._target()
         known = self.recent or [(1.0, False)]
+        groups = [
+            _Slice(sorted(doubt for doubt, it_is in known if it_is is disputed), self.policy, disputed, self._share)
+            for disputed in (False, True)
+        ]
         low, high = 0.0, 64.0
         for _ in range(20):
             middle = (low + high) / 2
-            mean = sum(self.policy.probability(*mail, self._share, middle) for mail in known) / len(known)
+            mean = sum(group.drawn(middle) for group in groups) / len(known)
             low, high = (middle, high) if mean < target else (low, middle)
         return low
+
+
+class _Slice:
+    """Mails by ascending doubt, and how many of them would be drawn: sums over the mails without a pass over them."""
+
+    def __init__(self, doubts: list[float], policy: ReviewPolicy, disputed: bool, share: float) -> None:
+        self.doubts = doubts
+        self.sums = [0.0, *accumulate(doubts)]
+        self.floor = policy.floor(share)
+        self.least = max(self.floor, policy.disputed(share)) if disputed else self.floor
+
+    def drawn(self, slope: float) -> float:
+        """The sum of their review probabilities: `least`, then floor + slope * doubt, then 1, as doubt grows."""
+        rising = bisect_left(self.doubts, (self.least - self.floor) / slope) if slope else len(self.doubts)
+        certain = bisect_left(self.doubts, (1.0 - self.floor) / slope, rising) if slope else len(self.doubts)
+        doubtful = self.sums[certain] - self.sums[rising]
+        least, whole = rising * self.least, len(self.doubts) - certain
+        return least + (certain - rising) * self.floor + slope * doubtful + whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from triage_cl.domain.versions import (
     version_name,
 )
 from triage_cl.learning.learner import Learner
-from triage_cl.learning.recipes import find_recipe
+from triage_cl.learning.recipes import RECIPES, find_recipe
 from triage_cl.usecases.learn import fold
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.registry import Entry, Registry
@@ -32,13 +32,14 @@ def standing_at(ledger: Ledger, as_of: int | None = None) -> Standing:
 
 
 def ensure_champion(ledger: Ledger, registry: Registry, recipe: str, key: bytes, at: datetime) -> ModelVersion:
-    """The champion; on a ledger without one, `recipe` becomes it."""
-    standing = standing_at(ledger)
-    if standing.champion is not None:
-        return standing.champion
+    """The champion; where there is none, or none that this program can fold any more, `recipe` becomes it."""
+    champion = standing_at(ledger).champion
+    if champion is not None and champion.recipe in RECIPES:
+        return champion
     learner = fold(ledger, recipe, key, 0, ledger.position(), ledger.position())
-    version = register(ledger, registry, learner, ("the first of this ledger",), at)
-    move_alias(ledger, registry, CHAMPION, version, None, ("the ledger had no champion",), "triage", at)
+    reason = f"{champion.recipe} has given way to {recipe}" if champion else "the ledger had no champion"
+    version = register(ledger, registry, learner, (reason,), at)
+    move_alias(ledger, registry, CHAMPION, version, champion, (reason,), "triage", at)
     return version
 
 
