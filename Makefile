@@ -1,4 +1,4 @@
-# Everything a newcomer types. The first run sets up what it needs inside this folder, from the three lock files: `.uv`
+# Everything a newcomer types. The first run sets up what it needs inside this folder, from the lock files: `.uv`
 # holds the installer, `.venv` the environment, `.label-studio` that of Label Studio, whose requirements do not fit ours.
 # Later runs find their stamps and start at once.
 
@@ -11,14 +11,18 @@ installer := .uv/ready-$(call checksum,cat bootstrap.lock)
 environment := .venv/ready-$(call checksum,echo '$(python) $(CURDIR)')
 packages := $(environment)-$(call checksum,cat requirements.lock)
 project := $(packages)-$(call checksum,cat pyproject.toml)
+encoder := $(environment)-encoder-$(call checksum,cat requirements.lock encoder.lock)
 review_screen := .label-studio/ready-$(call checksum,echo '$(python) $(CURDIR)' | cat - label-studio.lock)
 
 uv := .uv/bin/uv
 compile := $(uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock'
 
+declared_for_encoders = $(PYTHON) -c 'import tomllib; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["encoder"], sep="\n")'
+
 .DEFAULT_GOAL := help
-.PHONY: help demo up label-studio test check format wheel lock upgrade
+.PHONY: help demo up label-studio encoder test check format wheel lock upgrade
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,7 +35,9 @@ up: | $(project) $(review_screen) ## run everything on this machine, until Ctrl-
 
 label-studio: | $(review_screen) ## install Label Studio into an environment of its own
 
-test: | $(project) $(review_screen) ## run the tests
+encoder: | $(encoder) ## install what recipes with an encoder need, and a small encoder for the tests
+
+test: | $(project) $(encoder) $(review_screen) ## run the tests
 	.venv/bin/pytest
 
 check: | $(project) ## lint, formatting, types, import contracts, pyproject.toml
@@ -50,7 +56,10 @@ wheel: | $(project) ## build the library's wheel into dist/
 
 lock: | $(installer) ## write the lock files anew after a change of dependencies, keeping versions where possible
 	echo uv | $(compile) $(raise) - --output-file bootstrap.lock
-	$(compile) $(raise) pyproject.toml --all-extras --group dev --group bench --output-file requirements.lock
+	$(compile) $(raise) pyproject.toml --extra feedback --extra flows --extra up --group dev --group bench \
+		--output-file requirements.lock
+	$(declared_for_encoders) | $(compile) $(raise) - --group encoder --constraint requirements.lock \
+		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) --output-file encoder.lock
 	echo label-studio==1.23.2 | $(compile) $(raise) - --output-file label-studio.lock
 
 upgrade: raise := --upgrade
@@ -84,6 +93,13 @@ $(packages): | $(environment)
 $(project): | $(packages)
 	@rm -f $(packages)-*
 	@$(uv) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# On top of the others, which stay as they are: the lock has only what they lack.
+$(encoder): | $(project)
+	@echo "Installing the encoder's packages into .venv ..."
+	@$(uv) pip install --quiet --python .venv --no-build --no-deps --compile-bytecode --require-hashes \
+		--requirement encoder.lock
 	@touch $@
 
 # What is built of it (one package has no wheel) is built by what the lock holds, checked as everything else.

@@ -19,7 +19,7 @@ from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Fact
 from triage_cl.domain.review import ReviewPolicy
 from triage_cl.domain.versions import CHAMPION, AliasMoved, Judgement, ModelVersion, version_name
-from triage_cl.usecases.ledger import Admission
+from triage_cl.usecases.ledger import Admission, Routed
 
 NOON = datetime(2025, 3, 4, 12, tzinfo=UTC)
 
@@ -93,6 +93,12 @@ def a_correction(email_id: str = "mail-1", department: str | None = "billing", *
     changed = replace(correction, **changes)
     told = changed.answer_id or f"{email_id}/{department}/{changed.answered_at.isoformat()}"
     return replace(changed, answer_id=told)
+
+
+def a_routed(email_id: str = "mail-1", department: str = "billing", **email: Any) -> Routed:
+    """A mail with an archive's answer; what else is named changes the mail."""
+    answer = a_correction(email_id, department, source=Source.IMPORT, answer_id=f"archive:{email_id}")
+    return Routed(an_email(email_id, **email), answer)
 
 
 def a_version(entrant: str = "hashed-ensemble", through: int = 0, **changes: Any) -> ModelVersion:

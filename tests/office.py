@@ -11,6 +11,7 @@ from triage_cl.domain.decisions import Decision
 from triage_cl.domain.departments import DepartmentAdded
 from triage_cl.domain.emails import Email
 from triage_cl.domain.review import ReviewPolicy
+from triage_cl.learning.recipes import DEFAULT_RECIPE
 from triage_cl.privacy.keys import Keys
 from triage_cl.usecases.retrain import ensure_champion
 from triage_cl.usecases.snapshots import Snapshots
@@ -64,11 +65,13 @@ class Office:
         self.ledger.append(told, at)
 
 
-def an_office(ledger: Ledger, folder: Path, share: float = 0.5, **policy: float) -> Office:
+def an_office(
+    ledger: Ledger, folder: Path, share: float = 0.5, recipe: str = DEFAULT_RECIPE, **policy: float
+) -> Office:
     """An office that opens at noon, with a champion that knows nothing."""
     keys = Keys.from_seed(3)
     registry = FolderRegistry(folder / "registry")
     ledger.append([DepartmentAdded(name, name.title()) for name in TOPICS], NOON)
     ledger.append([ReviewPolicy(share=share, **policy)], NOON)
-    ensure_champion(ledger, registry, "hashed-ensemble", keys.subkey("features"), NOON)
+    ensure_champion(ledger, registry, recipe, keys.subkey("features"), NOON)
     return Office(ledger, registry, keys, Desk(ledger, keys, Snapshots(folder / "snapshots")))

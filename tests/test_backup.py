@@ -11,6 +11,7 @@ from threading import Event, Thread
 import pytest
 
 from tests.builders import NOON, NOW, a_correction, after, an_admission, one_of_each_kind
+from tests.word_encoder import word_encoders
 from triage_cl.adapters.sql.backup import BATCH, backup, restore
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.migrate import migrate
@@ -34,6 +35,8 @@ def fill(ledger: Ledger) -> None:
         ],
         NOW,
     )
+    ledger.encoders = word_encoders()
+    ledger.vectors(list(ledger.emails(["mail-1", "later-10"]).values()), "sentence")
     ledger.published({"disputed": "task-1"}, after(seconds=0.5))
     ledger.move_cursor("reader", "7", NOON)
     ledger.quarantine([Unreadable("inbox:1", "no body")], NOON)

@@ -111,17 +111,24 @@ def test_a_department_s_id_is_made_of_its_letters_and_digits(name: str) -> None:
 # Answers
 
 answers = st.lists(
-    st.builds(a_correction, email_id=st.sampled_from("xyz"), department=st.sampled_from(["a", "0", None]))
+    st.builds(
+        a_correction,
+        email_id=st.sampled_from("xyz"),
+        department=st.sampled_from(["a", "0", None]),
+        source=st.sampled_from(Source),
+    )
 )
 
 
 @given(answers)
 def test_each_mail_teaches_its_latest_answer_once(given_answers: list[Correction]) -> None:
     numbered = list(enumerate(given_answers, start=1))
-    latest = {correction.email_id: (position, correction.department) for position, correction in numbered}
+    latest = {answer.email_id: (position, answer.department, answer.source) for position, answer in numbered}
     lessons = effective_lessons(numbered)
     expected = {
-        Lesson(position, id, department) for id, (position, department) in latest.items() if department is not None
+        Lesson(position, id, department, source)
+        for id, (position, department, source) in latest.items()
+        if department is not None
     }
     assert set(lessons) == expected
     assert [lesson.position for lesson in lessons] == sorted(lesson.position for lesson in lessons)

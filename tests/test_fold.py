@@ -1,5 +1,7 @@
 """The one law: a learner that followed the ledger equals the one folded again at its two positions."""
 
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders import NOON, NOW, a_correction, an_admission
+from tests.builders import NOON, NOW, a_correction, a_routed, after, an_admission
+from tests.word_encoder import word_encoders
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.migrate import migrate
+from triage_cl.domain.corrections import Source
 from triage_cl.domain.departments import (
     DepartmentAdded,
     DepartmentMerged,
@@ -19,8 +23,9 @@ from triage_cl.domain.departments import (
 )
 from triage_cl.domain.facts import Fact
 from triage_cl.learning.learner import Learner
-from triage_cl.learning.recipes import RECIPES
-from triage_cl.usecases.learn import describe_email, fold, follow, lessons_between
+from triage_cl.learning.recipes import DEFAULT_RECIPE, RECIPES
+from triage_cl.usecases.learn import describe_email, fold, follow, lessons_between, weights_of
+from triage_cl.usecases.ledger import Routed
 
 KEY = b"k" * 32
 WORDS = ("invoice", "refund", "router", "contract", "vacancy", "parcel", "late", "broken", "please", "thanks")
@@ -36,21 +41,22 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     migrate(ledger.engine)
     ledger.append([DepartmentAdded(name, name.title()) for name in DEPARTMENTS], NOON)
     ledger.admit(
-        [
-            an_admission(
-                mail, email={"subject": WORDS[n % 10], "body": f"{WORDS[(3 * n) % 10]} {WORDS[(7 * n + 1) % 10]}"}
-            )
-            for n, mail in enumerate(MAILS)
-        ],
+        [an_admission(mail, email=a_text(n), review_probability=(n + 1) / len(MAILS)) for n, mail in enumerate(MAILS)],
         decided_under=NOW,
     )
     ledger.close()
     return path
 
 
+def a_text(number: int) -> dict[str, str]:
+    """What a mail says; the same number says the same."""
+    words = [WORDS[place % len(WORDS)] for place in (number, 3 * number, 7 * number + 1)]
+    return {"subject": words[0], "body": f"{words[1]} {words[2]}"}
+
+
 def a_ledger(template: Path) -> Ledger:
     """A ledger of its own with the template's content."""
-    ledger = Ledger("sqlite://", durable=False)
+    ledger = Ledger("sqlite://", durable=False, encoders=word_encoders())
     source = Ledger(f"sqlite:///{template}", durable=False)
     with source.engine.connect() as old, ledger.engine.connect() as new:
         old.connection.driver_connection.backup(new.connection.driver_connection)
@@ -59,10 +65,18 @@ def a_ledger(template: Path) -> Ledger:
 
 
 answers = st.builds(
-    lambda mail, department, number: a_correction(mail, department, answer_id=f"{mail}/{number}"),
+    lambda mail, department, source, number: a_correction(
+        mail, department, source=source, answer_id=f"{mail}/{number}"
+    ),
     st.sampled_from(MAILS),
     st.sampled_from([*DEPARTMENTS, None]),
+    st.sampled_from(Source),
     st.integers(0, 10_000),
+)
+imports = st.builds(
+    lambda number, department: a_routed(f"mail-{number}", department, **a_text(number)),
+    st.integers(0, 2 * len(MAILS)),
+    st.sampled_from(DEPARTMENTS),
 )
 changes = st.sampled_from(
     [
@@ -72,12 +86,17 @@ changes = st.sampled_from(
         DepartmentRetired("legal"),
     ]
 )
-histories = st.lists(st.lists(st.one_of(answers, answers, answers, changes), min_size=1, max_size=6), max_size=6)
+histories = st.lists(
+    st.lists(st.one_of(answers, answers, answers, imports, changes), min_size=1, max_size=6), max_size=6
+)
 
 
-def record(ledger: Ledger, facts: list[Fact], gone: set[str]) -> None:
-    """Append facts, leaving out changes of departments that are gone."""
+def record(ledger: Ledger, facts: Sequence[Fact | Routed], gone: set[str]) -> None:
+    """Append facts, leaving out changes of departments that are gone, and take routed mail."""
     for fact in facts:
+        if isinstance(fact, Routed):
+            ledger.take_routed([fact], NOON)
+            continue
         if isinstance(fact, DepartmentMerged | DepartmentSplit | DepartmentRetired):
             if fact.id in gone:
                 continue
@@ -88,7 +107,9 @@ def record(ledger: Ledger, facts: list[Fact], gone: set[str]) -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 @settings(max_examples=40, deadline=None)
 @given(history=histories)
-def test_a_learner_that_followed_equals_its_replay(template: Path, recipe: str, history: list[list[Fact]]) -> None:
+def test_a_learner_that_followed_equals_its_replay(
+    template: Path, recipe: str, history: list[list[Fact | Routed]]
+) -> None:
     ledger, gone = a_ledger(template), set[str]()
     learner = fold(ledger, recipe, KEY, 0, ledger.position(), ledger.position())
     for facts in history:
@@ -129,6 +150,42 @@ def test_an_answer_taken_back_leaves_the_model(template: Path) -> None:
     assert learner.fingerprint() == never.fingerprint()
     ledger.close()
     clean.close()
+
+
+def learned(template: Path, source: Source, probability: float) -> str:
+    """The fingerprint of what four answers teach, given for this reason with this probability."""
+    with closing(a_ledger(template)) as ledger:
+        mails = [f"asked-{n}" for n in range(4)]
+        ledger.admit(
+            [an_admission(mail, email=a_text(n), review_probability=probability) for n, mail in enumerate(mails)], NOW
+        )
+        pairs = zip(mails, ("billing", "support", "billing", "support"), strict=True)
+        ledger.append([a_correction(mail, department, source=source) for mail, department in pairs], NOON)
+        head = ledger.position()
+        return fold(ledger, DEFAULT_RECIPE, KEY, 0, head, head).fingerprint()
+
+
+def test_the_rarer_such_mail_is_asked_about_the_more_its_answer_counts_in_the_calibration(template: Path) -> None:
+    assert learned(template, Source.REVIEW, 0.5) != learned(template, Source.REVIEW, 0.25)
+    assert learned(template, Source.VOLUNTEER, 0.5) != learned(template, Source.REVIEW, 0.5)
+
+
+def test_the_calibration_learns_nothing_from_answers_that_nobody_asked_for(template: Path) -> None:
+    volunteered = learned(template, Source.VOLUNTEER, 0.5)
+    assert volunteered == learned(template, Source.IMPORT, 0.5)
+    assert volunteered == learned(template, Source.VOLUNTEER, 0.25)
+
+
+def test_of_several_answers_the_last_says_whether_it_measures(ledger: Ledger) -> None:
+    ledger.admit([an_admission("mail-1"), an_admission("mail-2", review_probability=0.1)], NOW)
+    later = after(days=1)
+    ledger.append([a_correction("mail-1", source=Source.VOLUNTEER), a_correction("mail-1", answered_at=later)], NOON)
+    ledger.append([a_correction("mail-2"), a_correction("mail-2", answered_at=later, source=Source.VOLUNTEER)], NOON)
+    ledger.append([a_correction("never-decided")], NOON)
+    ledger.append([DepartmentAdded("billing", "Billing")], NOON)
+    lessons = lessons_between(ledger, 0, ledger.position(), ledger.position())
+    assert [lesson.email_id for lesson in lessons] == ["mail-1", "mail-2", "never-decided"]
+    assert weights_of(ledger, lessons) == {"mail-1": 4.0}
 
 
 def test_renaming_a_department_changes_no_score(template: Path) -> None:

@@ -148,6 +148,7 @@ def test_mail_that_is_read_flagged_or_still_written_is_the_same_mail(tmp_path: P
             "mails": 3,
             "decided": 3,
             "repeated": 0,
+            "imported": 0,
             "quarantined": 0,
             "reasons": {},
             "actions": {"ask": 3},

@@ -18,7 +18,7 @@ from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.mail_rows import rows_of
 from triage_cl.adapters.sql.migrate import HEAD, MIGRATIONS, REVISIONS, is_current, migrate, revision_of
 from triage_cl.adapters.sql.partitions import ensure_partitions
-from triage_cl.adapters.sql.schema import metadata, month_of
+from triage_cl.adapters.sql.schema import decisions, metadata, month_of, payloads
 from triage_cl.adapters.sql.views import VIEWS
 from triage_cl.domain.errors import LedgerNotMigrated
 from triage_cl.usecases.ledger import Admission
@@ -49,7 +49,8 @@ def admit_at_first_revision(ledger: Ledger, admissions: list[Admission]) -> None
     """As the first version wrote them, into the tables as they were."""
     was = sa.MetaData()
     with ledger.engine.begin() as connection:
-        ensure_partitions(connection, {month_of(admission.decision.decided_at) for admission in admissions})
+        months = {month_of(admission.decision.decided_at) for admission in admissions}
+        ensure_partitions(connection, months, [payloads, decisions])
         was.reflect(connection, only=["emails", "payloads", "decisions"])
         for rows in map(rows_of, admissions):
             for name, row in (("emails", rows.email), ("payloads", rows.payload), ("decisions", rows.decision)):

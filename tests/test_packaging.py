@@ -1,4 +1,4 @@
-"""What a user installs is what the checkout holds: the wheel, and the two lock files."""
+"""What a user installs is what the checkout holds: the wheel, and the lock files."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ("bootstrap.lock", "label-studio.lock", "requirements.lock")
+LOCKS = ("bootstrap.lock", "encoder.lock", "label-studio.lock", "requirements.lock")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
@@ -122,12 +122,22 @@ def test_the_lock_satisfies_what_the_project_declares(declared: str) -> None:
     wanted = Requirement(declared)
     candidates = [
         pinned
-        for pinned in locked_requirements("requirements.lock")
+        for pinned in [*locked_requirements("requirements.lock"), *locked_requirements("encoder.lock")]
         if canonicalize_name(pinned.name) == canonicalize_name(wanted.name)
     ]
     versions = [next(iter(pinned.specifier)).version for pinned in candidates]
     assert versions
     assert [version for version in versions if version not in wanted.specifier] == []
+
+
+def test_what_encoders_need_comes_on_top_of_the_rest_and_changes_nothing_of_it() -> None:
+    base, added = (
+        {canonicalize_name(pinned.name) for pinned in locked_requirements(lock)}
+        for lock in ("requirements.lock", "encoder.lock")
+    )
+    assert not base & added
+    assert {"onnxruntime", "tokenizers"} <= added
+    assert not {name for name in base | added if name in ("torch", "transformers", "sentence-transformers")}
 
 
 def test_the_guide_without_make_names_what_make_runs() -> None:

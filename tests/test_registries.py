@@ -9,12 +9,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.tiny_encoder import a_tiny_encoder
+from triage_cl.adapters.encoders.distil import distil
+from triage_cl.adapters.encoders.export import export
+from triage_cl.adapters.encoders.static import StaticVectors
 from triage_cl.adapters.folder_registry import FolderRegistry
 from triage_cl.adapters.mlflow_registry import SNAPSHOT, MlflowRegistry
 from triage_cl.domain.errors import BadSettings, BadSnapshot, RegistryUnavailable
@@ -23,6 +29,7 @@ from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import find_recipe
 from triage_cl.privacy.keys import Keys
 from triage_cl.settings import load_settings
+from triage_cl.usecases.encode import text_to_encode
 from triage_cl.usecases.registry import Entry, Registry, UnknownVersion
 
 KEYS = Keys.from_seed(5)
@@ -223,6 +230,34 @@ def test_mlflow_concludes_what_the_learner_concludes(loaded, mails, taught, monk
     expected = taught.probabilities([describe(taught.key, row) for row in mails.to_dict("records")])
     assert list(concluded["department"]) == [taught.classes[row.argmax()] for row in expected]
     assert list(concluded["confidence"]) == [row.max() for row in expected]
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(find_spec("onnxruntime") is None, reason="`make encoder` installs what is missing: onnxruntime")
+def test_a_version_with_static_vectors_predicts_wherever_it_is_loaded(tmp_path, mlflow_database, mails, monkeypatch):
+    export(a_tiny_encoder(tmp_path / "source"), tmp_path / "encoder")
+    distil(tmp_path / "encoder", tmp_path / "table")
+    table = StaticVectors(tmp_path / "table")
+    learner = Learner(find_recipe("hashed-static"), KEYS.subkey("features"), encoder=table.digest)
+    for position in range(1, 21):
+        subject, department = ("invoice", "billing") if position % 2 else ("password", "it")
+        learner.learn(position, described(table, learner.key, mail(subject)), department)
+    registry = mlflow_in(tmp_path, mlflow_database)()
+    registry.register(entry(), learner.snapshot(), table.folder)
+    registry.point("champion", entry().version)
+    shutil.rmtree(tmp_path / "table")
+    import mlflow.pyfunc
+
+    monkeypatch.setenv("TRIAGE_KEY", KEYS.hex())
+    concluded = mlflow.pyfunc.load_model("models:/triage@champion").predict(mails)
+    expected = learner.probabilities([described(table, learner.key, row) for row in mails.to_dict("records")])
+    assert list(concluded["confidence"]) == [row.max() for row in expected]
+    assert list(concluded["department"][:2]) == ["billing", "it"]
+
+
+def described(encoder, key, row):
+    vector = encoder.encode([text_to_encode(row["subject"], row["body"])])[0]
+    return replace(describe(key, row), vectors={encoder.kind: vector})
 
 
 @pytest.mark.integration

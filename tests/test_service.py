@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from httpx import Client
 
-from tests.builders import NOON
+from tests.builders import NOON, a_routed
 from tests.service_process import KEY, MASTER_KEY, NDJSON, eventually, mail
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.api import refolding
@@ -126,6 +126,19 @@ def test_a_mail_may_come_as_json(client: Client, body: str) -> None:
 def test_the_same_mail_twice_gives_the_stored_decision(client: Client) -> None:
     first, again = decided(client), decided(client)
     assert again == first | {"repeated": True}
+
+
+def test_a_mail_that_an_archive_answered_is_not_decided(app: App, client: Client) -> None:
+    app.ledger.take_routed([a_routed(app.keys.identify(str(mail(1)["id"])))], NOON)
+    alone = client.post("/emails", json=mail(1))
+    assert (alone.status_code, alone.json()) == (
+        409,
+        {"error": "The mail was imported with its answer; it is not decided."},
+    )
+    refused, other = send(client, json.dumps(mail(1)), json.dumps(mail(2)))
+    assert (refused["quarantined"], refused["mail"]) == (False, 1)
+    assert other["department"] == "billing"
+    assert 'triage_mails_total{outcome="imported"} 2.0' in client.get("/metrics").text
 
 
 def test_the_same_message_however_it_is_sent_is_one_mail(client: Client) -> None:

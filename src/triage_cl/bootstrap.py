@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from triage_cl.adapters.access_file import Access, load_or_make
+from triage_cl.adapters.encoders.loading import encoders_in
 from triage_cl.adapters.jsonl_reviews import JsonlReviews
 from triage_cl.adapters.key_file import load_or_create
 from triage_cl.adapters.sql.ledger import Ledger
@@ -67,7 +68,11 @@ class App:
         """The ledger, at this version's schema."""
         if not self.settings.database_url:
             self.home  # noqa: B018  (the folder must be there before the database)
-        ledger = Ledger(self.settings.ledger_url, answer_window=self.settings.answer_window)
+        ledger = Ledger(
+            self.settings.ledger_url,
+            answer_window=self.settings.answer_window,
+            encoders=encoders_in(self.settings),
+        )
         migrate(ledger.engine)
         return ledger
 

@@ -40,6 +40,12 @@ class Settings(BaseSettings):
     prefect_api_url: str = Field("http://127.0.0.1:4200/api", description="The Prefect server that the flows use.")
     recipe: str = Field("hashed-ensemble", description="The recipe that becomes champion on an empty ledger.")
     challenger: str = Field("tfidf-svm", description="The recipe that retraining challenges the champion with.")
+    encoder: Path | None = Field(
+        None, description="The folder of the sentence encoder, for recipes that need one (`triage encoder export`)."
+    )
+    static_vectors: Path | None = Field(
+        None, description="The folder of the static token vectors, for recipes with such (`triage encoder distil`)."
+    )
     review_share: float = Field(0.1, gt=0, le=1, description="The share of the mail that reviewers are asked about.")
     reviews_per_day: int | None = Field(None, ge=1, description="Reviews a day, in place of the share.")
     blind_part: float = Field(0.25, ge=0, le=1, description="The part of review tasks shown without the suggestion.")

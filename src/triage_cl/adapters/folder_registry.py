@@ -2,6 +2,7 @@
 
     versions/<version>/snapshot      the bytes
     versions/<version>/entry.json    what is registered beside them
+    versions/<version>/static_vectors    the table that it learned with, if any: what `static_vectors` may be set to
     aliases/<alias>                  the version that the alias names
 
 Everything is written under a temporary name, flushed to the disk and renamed, so a reader and a crash see the old
@@ -25,6 +26,7 @@ from triage_cl.usecases.registry import Entry, UnknownVersion
 
 _SNAPSHOT = "snapshot"
 _ENTRY = "entry.json"
+_TABLE = "static_vectors"
 
 
 class FolderRegistry:
@@ -38,12 +40,15 @@ class FolderRegistry:
             self._versions.mkdir(parents=True, exist_ok=True)
             self._aliases.mkdir(exist_ok=True)
 
-    def register(self, entry: Entry, snapshot: bytes) -> str:
+    def register(self, entry: Entry, snapshot: bytes, static_vectors: Path | None = None) -> str:
         """The name of the version's folder; a version that is there already stays as it is."""
         folder = self._folder(entry.version)
         with _translated(self._root):
             if not folder.exists():
-                self._publish(folder, {_SNAPSHOT: snapshot, _ENTRY: _encoded(entry)})
+                files = {_SNAPSHOT: snapshot, _ENTRY: _encoded(entry)}
+                for path in static_vectors.iterdir() if static_vectors else ():
+                    files[f"{_TABLE}/{path.name}"] = path.read_bytes()
+                self._publish(folder, files)
         return folder.name
 
     def point(self, alias: str, version: str | None) -> None:
@@ -94,6 +99,7 @@ class FolderRegistry:
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self._root))
         try:
             for name, content in files.items():
+                (draft / name).parent.mkdir(exist_ok=True)
                 _write(draft / name, content)
             _flush_folder(draft)
             _rename_once(draft, folder)

@@ -1,10 +1,12 @@
 """The model that MLflow serves: code, beside a snapshot that is plain data; nothing is pickled.
 
 MLflow keeps a copy of this file with every model version and runs it when the version is loaded. It needs `triage_cl`
-installed where it runs, and the key of the ledger, which MLflow never has: without it a mail has other features.
+installed where it runs, and the key of the ledger, which MLflow never has: without it a mail has other features. Static
+vectors come with the version; a sentence encoder does not, its folder is told as everywhere by TRIAGE_ENCODER.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
+from triage_cl.adapters.encoders.loading import encoders_from
 from triage_cl.domain.decisions import conclude
 from triage_cl.domain.errors import BadSettings
-from triage_cl.learning.hashing import describe_many
+from triage_cl.learning.hashing import Features, describe_many
 from triage_cl.learning.learner import Learner
 from triage_cl.privacy.keys import Keys
+from triage_cl.usecases.encode import Encoder, Encoders, text_to_encode
 
 KEY_VARIABLE = "TRIAGE_KEY"
 
@@ -27,7 +31,12 @@ class TriageModel(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         """Remember where the snapshot is; the key is asked for on the first prediction."""
         self._snapshot = Path(context.artifacts["snapshot"])
+        self._folders = {
+            "static": context.artifacts.get("static_vectors"),
+            "sentence": os.environ.get("TRIAGE_ENCODER"),
+        }
         self._learner: Learner | None = None
+        self._encoders: Encoders | None = None
 
     def predict(
         self,
@@ -42,7 +51,7 @@ class TriageModel(PythonModel):
         if self._learner is None:
             self._learner = Learner.restore(self._snapshot.read_bytes(), _features_key())
         mails = [{str(name): str(text) for name, text in row.items()} for row in _mails(model_input)]
-        rows = self._learner.probabilities(describe_many(self._learner.key, mails))
+        rows = self._learner.probabilities(self._described(self._learner, mails))
         conclusions = [conclude(dict(zip(self._learner.classes, row.tolist(), strict=True))) for row in rows]
         return pd.DataFrame(
             {
@@ -50,6 +59,21 @@ class TriageModel(PythonModel):
                 "confidence": [conclusion.confidence for conclusion in conclusions],
             }
         )
+
+    def _described(self, learner: Learner, mails: list[dict[str, str]]) -> list[Features]:
+        features, kind = describe_many(learner.key, mails), learner.recipe.vectors
+        if kind is None or not mails:
+            return features
+        encoder = self._encoder(kind)
+        if encoder.digest != learner.encoder:
+            raise BadSettings(f"The model learned with the encoder {learner.encoder}, this is {encoder.digest}.")
+        vectors = encoder.encode([text_to_encode(mail["subject"], mail["body"]) for mail in mails])
+        return [replace(each, vectors={kind: vector}) for each, vector in zip(features, vectors, strict=True)]
+
+    def _encoder(self, kind: str) -> Encoder:
+        folders = {name: Path(folder) for name, folder in self._folders.items() if folder}
+        self._encoders = self._encoders or encoders_from(folders)
+        return self._encoders.of(kind)
 
 
 def _mails(table: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -60,11 +60,11 @@ class MlflowRegistry:
         self._uri = uri
         self._artifacts = None if uri.startswith("http") else artifacts
 
-    def register(self, entry: Entry, snapshot: bytes) -> str:
+    def register(self, entry: Entry, snapshot: bytes, static_vectors: Path | None = None) -> str:
         """The number of the version of the registered model."""
         with self._translated():
             known = self._find(entry.version)
-            return str((known or self._create(entry, snapshot)).version)
+            return str((known or self._create(entry, snapshot, static_vectors)).version)
 
     def point(self, alias: str, version: str | None) -> None:
         """Set or remove an alias of the registered model."""
@@ -111,7 +111,7 @@ class MlflowRegistry:
                 self._client.set_tag(str(known.run_id), REASONS, lines)
                 self._client.set_model_version_tag(NAME, known.version, REASONS, lines)
 
-    def _create(self, entry: Entry, snapshot: bytes) -> "ModelVersion":
+    def _create(self, entry: Entry, snapshot: bytes, static_vectors: Path | None) -> "ModelVersion":
         """A run with the model, then the model version: until then nobody finds it, and registering starts anew."""
         import mlflow
 
@@ -122,7 +122,7 @@ class MlflowRegistry:
                 {name: getattr(entry, name) for name in ("recipe", "start", "through", "as_of", "fingerprint")}
             )
             mlflow.log_metrics(dict(entry.metrics))
-            model = _log_model(snapshot)
+            model = _log_model(snapshot, static_vectors)
         return self._client.create_model_version(
             NAME, model.model_uri, run_id, tags, await_creation_for=0, model_id=model.model_id
         )
@@ -186,16 +186,17 @@ class MlflowRegistry:
                 raise RegistryUnavailable(_shown(f"{self._uri}: {summary}")) from error
 
 
-def _log_model(snapshot: bytes) -> Any:
+def _log_model(snapshot: bytes, static_vectors: Path | None) -> Any:
     import mlflow.pyfunc
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / SNAPSHOT
         file.write_bytes(snapshot)
+        table = {"static_vectors": str(static_vectors)} if static_vectors else {}
         return mlflow.pyfunc.log_model(
             name=NAME,
             python_model=str(MODEL_CODE),
-            artifacts={"snapshot": str(file)},
+            artifacts={"snapshot": str(file), **table},
             signature=_signature(),
             pip_requirements=["triage-cl", f"mlflow=={mlflow.__version__}"],
         )

@@ -11,7 +11,6 @@ from triage_cl.api.shapes import DecisionAgain, Feed, shown
 from triage_cl.domain.decisions import conclude
 from triage_cl.domain.emails import Email
 from triage_cl.domain.errors import LedgerUnavailable
-from triage_cl.usecases.learn import describe_email
 from triage_cl.usecases.triage import Desk
 
 router = APIRouter(tags=["mail"], dependencies=[KEY], responses=CLOSED)
@@ -69,7 +68,7 @@ def said_now(desk: Desk, email: Email) -> dict[str, Any]:
     """What the desk's champion says about a mail; nothing is stored."""
     champion = desk.champion
     learner = desk.learners[champion.entrant]
-    (probabilities,) = desk.probabilities(champion.entrant, [describe_email(learner.key, email)])
+    (probabilities,) = desk.probabilities(champion.entrant, desk.describe([email]))
     conclusion = conclude(probabilities)
     return {
         "department": conclusion.department,

@@ -50,7 +50,7 @@ class Full(Overloaded):
 
 
 class AnsweredElsewhere(TriageError):
-    """The mail was imported with its answer, so it is not decided."""
+    """The mail was imported with its answer; it is not decided."""
 
 
 class TooLarge(BadInput):

@@ -5,7 +5,6 @@ from datetime import datetime
 from triage_cl.api.reading import RAW, read
 from triage_cl.domain.emails import Email
 from triage_cl.learning.learner import Learner
-from triage_cl.usecases.learn import describe_email
 from triage_cl.usecases.triage import Desk
 
 MAIL = b"From: somebody@example.com\nSubject: Invoice 12\nMessage-ID: <1@example.com>\n\nI was charged twice.\n"
@@ -17,7 +16,7 @@ def warm(desk: Desk, at: datetime) -> None:
     desk.conclusions(emails)
     served = desk.learners[desk.champion.entrant]
     if served.recipe.kind == "online":
-        scratch, features = Learner(served.recipe, served.key), [describe_email(served.key, email) for email in emails]
+        scratch, features = Learner(served.recipe, served.key), desk.describe(emails)
         for position, department in enumerate(("one", "another"), 1):
             scratch.learn(position, features[0], department)
         scratch.probabilities(features)

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triage_cl.cli.output import Json, print_table, progress_bar, write_json
 from triage_cl.cli.teaching import teach_archives
+
+if TYPE_CHECKING:
+    from triage_cl.adapters.mail.sources import Share
+    from triage_cl.usecases.ingest import Ingested
 
 
 def plug_into(app: typer.Typer) -> None:
@@ -28,6 +32,8 @@ def ingest(
     teach: Annotated[
         bool, typer.Option("--teach", help="The departments in these archives are answers: learn them, decide nothing.")
     ] = False,
+    processes: Annotated[int, typer.Option(min=1, help="Take the mail in with so many processes.")] = 1,
+    share: Annotated[str, typer.Option(metavar="N/M", help="Only the Nth of M shares of the mail.")] = "1/1",
     json: Json = None,
 ) -> None:
     """Read mail, redact it, decide each message and store both."""
@@ -42,8 +48,17 @@ def ingest(
             raise BadInput(f"{path} does not exist.")
     if teach and follow:
         raise BadInput("An archive that teaches has an end: use --teach without --follow.")
+    if (teach or follow) and (processes > 1 or share != "1/1"):
+        raise BadInput("--processes and --share divide mail that is all there: use them without --teach and --follow.")
     if teach:
-        return teach_archives(paths, strict, json)
+        teach_archives(paths, strict, json)
+        return
+    part = _share(share)
+    if processes > 1:
+        if part.of > 1:
+            raise BadInput("A share is taken in by one process: use --share without --processes.")
+        _tell(_in_processes(paths, strict, processes), json)
+        return
     asked_to_end: list[int] = []
     arriving = watch(paths, lambda: bool(asked_to_end), _warn, strict) if follow else None
     app = bootstrap()
@@ -53,7 +68,7 @@ def ingest(
         task = bar.add_task("mails", total=None)
         result = ingest_mail(
             desk,
-            arriving or chain.from_iterable(read_mail(path, strict) for path in paths),
+            arriving or chain.from_iterable(read_mail(path, strict, part) for path in paths),
             utcnow,
             app.settings.group,
             progress=lambda so_far: bar.update(task, completed=so_far.mails),
@@ -61,6 +76,37 @@ def ingest(
     for learner in desk.learners.values():
         app.snapshots.save(learner)
     app.close()
+    _tell(result, json)
+
+
+def _share(text: str) -> "Share":
+    from triage_cl.adapters.mail.sources import Share
+    from triage_cl.domain.errors import BadInput
+
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise BadInput(f"--share {text}: a share is written N/M, such as 1/4 for the first of four.")
+    return Share(int(number), int(of))
+
+
+def _in_processes(paths: list[Path], strict: bool, processes: int) -> "Ingested":
+    from triage_cl.adapters.ingest_processes import ingest_in_processes
+    from triage_cl.bootstrap import bootstrap, utcnow
+
+    app = bootstrap()
+    app.ensure_ready(utcnow())
+    before = app.ledger.fed()
+    arguments = [*(["--strict"] if strict else []), "--", *(str(path) for path in paths)]
+    with progress_bar() as bar:
+        task = bar.add_task("mails decided", total=None)
+        result = ingest_in_processes(
+            arguments, processes, app.home, look=lambda: bar.update(task, completed=app.ledger.fed() - before)
+        )
+    app.close()
+    return result
+
+
+def _tell(result: "Ingested", json: str | None) -> None:
     if write_json(result.as_json(), json):
         return
     rows = [

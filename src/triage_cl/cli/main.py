@@ -14,6 +14,7 @@ from triage_cl.cli import (
     demo,
     departments,
     doctor,
+    encoders,
     ingesting,
     ledgers,
     models,
@@ -56,7 +57,22 @@ def _plug_in_applications() -> None:
         importlib.import_module(f"{name}.commands").plug_into(app)
 
 
-for part in (demo, up, doctor, ingesting, serving, backtesting, departments, models, ledgers, verification, benchmarks):
+PARTS = (
+    demo,
+    up,
+    doctor,
+    ingesting,
+    serving,
+    backtesting,
+    departments,
+    models,
+    encoders,
+    ledgers,
+    verification,
+    benchmarks,
+)
+
+for part in PARTS:
     part.plug_into(app)
 _plug_in_applications()
 

@@ -4,7 +4,7 @@ Add a kind here and in the module that defines it, nowhere else. By the house's 
 `_at` is an aware UTC time; lists come back as tuples.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, get_args
@@ -48,7 +48,7 @@ def identity_of(fact: Fact) -> str | None:
 
 def to_body(fact: Fact) -> dict[str, Any]:
     """The fact as JSON-ready data."""
-    return {name: _plain(value) for name, value in asdict(fact).items()}
+    return {field.name: _plain(getattr(fact, field.name)) for field in fields(fact)}
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from river import base
 from river.base.typing import ClfTarget, FeatureName
 
 from triage_cl.learning.arithmetic import exponential
-from triage_cl.learning.experts import EXPERTS, UNCALIBRATED, WORTH, believe_mails, odds, usual_odds
+from triage_cl.learning.experts import EXPERTS, WORTH, believe_mails, gather_mails, odds, uncalibrated, usual_odds
 from triage_cl.learning.hashing import BUCKET_BITS, Features, describe, pack
 from triage_cl.learning.softmax import weigh_mails
 from triage_cl.learning.tables import CountTable, WeightTable
@@ -57,7 +57,7 @@ class HashedEnsemble(base.MiniBatchClassifier):
         self._words_of: NDArray[np.float64] = np.zeros(0)
         self._lessons_of: NDArray[np.float64] = np.zeros(0)
         self._lessons = 0
-        self._calibration: NDArray[np.float64] = np.array(UNCALIBRATED)
+        self._calibration: NDArray[np.float64] = uncalibrated(*WORTH)
 
     def __repr__(self) -> str:
         # River's own would show the key.
@@ -152,6 +152,25 @@ class HashedEnsemble(base.MiniBatchClassifier):
             np.divide(probabilities, left, out=probabilities, where=left > 0.0)
         return probabilities
 
+    def evidence(self, features: Sequence[Features]) -> NDArray[np.float32]:
+        """What each expert says, before it is weighed: by mail, expert and class."""
+        mails, weights, counts = pack(features), self._weights, self._counts
+        weights.check(mails.indices)
+        return gather_mails(
+            weights.rows,
+            weights.logarithms,
+            weights.weights,
+            weights.counted,
+            counts.totals,
+            counts.counts,
+            self._words_of,
+            self._lessons,
+            mails.starts,
+            mails.indices,
+            mails.values,
+            mails.bounds,
+        )
+
     def contributions(self, features: Features) -> NDArray[np.float64]:
         """What each feature of a mail adds to the evidence for each of `classes`: a row a feature."""
         mail, table, classes = pack([features]), self._weights, len(self._classes)
@@ -159,7 +178,7 @@ class HashedEnsemble(base.MiniBatchClassifier):
         found, weighed = weigh_mails(
             table.rows, table.logarithms, self._lessons, mail.starts, mail.indices, mail.values, mail.bounds
         )
-        worth = [exponential(self._calibration[WORTH + expert]) for expert in range(EXPERTS)]
+        worth = [exponential(self._calibration[expert]) for expert in range(EXPERTS)]
         usual = usual_odds(self._words_of, table.weights.shape[1])[:classes]
         block = np.searchsorted(features.bounds, np.arange(found.size), side="right") - 1
         added = np.zeros((found.size, classes))
@@ -209,7 +228,7 @@ class HashedEnsemble(base.MiniBatchClassifier):
         for name in ("words_of", "lessons_of"):
             if arrays[name].shape != (len(classes),):
                 raise ValueError(f"{name} for another number of classes")
-        if arrays["calibration"].shape != (len(UNCALIBRATED),):
+        if arrays["calibration"].shape != self._calibration.shape:
             raise ValueError("a calibration of another length")
         self._weights.fill(arrays["buckets"], arrays["documents"], arrays["weights"], arrays["squares"])
         self._counts.fill(arrays["owners"], arrays["totals"], arrays["counts"], self._weights)

@@ -20,20 +20,22 @@ from triage_cl.learning.compiling import compiled
 from triage_cl.learning.softmax import add_weights, weigh
 from triage_cl.learning.words import SENDER, SUBJECT, THREAD, WORDS
 
+#: The experts on hashed features. Beliefs can be formed from more: from as many as the evidence has rows.
 EXPERTS = 3
 TEMPERATURES = 3
 
-#: Where what stands in a learner's calibration: the logarithms of what the experts are worth, the sums of their squared
-#: slopes, the shares of the temperatures and of no knowledge, and the lessons that moved the shares and their weight.
-WORTH, SLOPES, SHARES, CALIBRATED, CALIBRATED_WEIGHT = 0, EXPERTS, 2 * EXPERTS, 10, 11
 
-#: The calibration of a learner that was taught nothing; the experts are worth 1.5, 5 and 2.
-UNCALIBRATED = (
-    *(0.4054651081081644, 1.6094379124341003, 0.6931471805599453),
-    *(1e-3, 1e-3, 1e-3),
-    *(0.45, 0.35, 0.15, 0.05),
-    *(0.0, 0.0),
-)
+def uncalibrated(*worth: float) -> NDArray[np.float64]:
+    """The calibration of a learner that was taught nothing, given the logarithms of what its n experts are worth.
+
+    Those come first. From n on stand the sums of the experts' squared slopes; from 2 n on the shares of the
+    temperatures and of no knowledge, then how many lessons moved the shares, and their weight.
+    """
+    return np.array([*worth, *[1e-3] * len(worth), 0.45, 0.35, 0.15, 0.05, 0.0, 0.0])
+
+
+#: What the experts on hashed features are worth at first, 1.5, 5 and 2, as logarithms.
+WORTH = (0.4054651081081644, 1.6094379124341003, 0.6931471805599453)
 
 # A share q of the lessons with a word counts q / (1 + _SURE - q): the odds, held back where all were of one class.
 _SURE = np.float32(0.3)
@@ -106,12 +108,12 @@ def believe(
     believed: NDArray[np.float64],
 ) -> None:
     """Into `softened` the softmax of the weighed evidence at each temperature, into `believed` their mixture."""
-    classes = believed.size
+    experts, classes = evidence.shape[0], believed.size
     highest = -np.inf
     for c in range(classes):
         believed[c] = 0.0
-    for expert in range(EXPERTS):
-        worth = exponential(calibration[WORTH + expert])
+    for expert in range(experts):
+        worth = exponential(calibration[expert])
         for c in range(classes):
             believed[c] += worth * np.float64(evidence[expert, c])
     for c in range(classes):
@@ -125,7 +127,7 @@ def believe(
         total1 += at1
         total2 += at2
         total4 += at4
-    shares = calibration[SHARES:]
+    shares = calibration[2 * experts :]
     for c in range(classes):
         softened[0, c] /= total1
         softened[1, c] /= total2
@@ -168,4 +170,41 @@ def believe_mails(
         weigh(rows, logarithms, lessons, indices[here], values[here], bounds[mail], found, weighed)
         gather(found[:size], weighed, bounds[mail], weights, counted, totals, counts, usual, evidence)
         believe(calibration, evidence, softened, probabilities[mail])
+    return probabilities
+
+
+@compiled
+def gather_mails(
+    rows: NDArray[np.int32],
+    logarithms: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    counted: NDArray[np.int32],
+    totals: NDArray[np.float32],
+    counts: NDArray[np.float32],
+    words_of: NDArray[np.float64],
+    lessons: int,
+    starts: NDArray[np.int64],
+    indices: NDArray[np.uint32],
+    values: NDArray[np.float32],
+    bounds: NDArray[np.int32],
+) -> NDArray[np.float32]:
+    """What `gather` gives for mails packed end to end: by mail, expert and class."""
+    evidence = np.empty((starts.size - 1, EXPERTS, words_of.size), np.float32)
+    usual = usual_odds(words_of, weights.shape[1])
+    for mail in range(starts.size - 1):
+        here, size = slice(starts[mail], starts[mail + 1]), starts[mail + 1] - starts[mail]
+        found, weighed = np.empty(size, np.int32), np.empty(size, np.float32)
+        weigh(rows, logarithms, lessons, indices[here], values[here], bounds[mail], found, weighed)
+        gather(found, weighed, bounds[mail], weights, counted, totals, counts, usual, evidence[mail])
+    return evidence
+
+
+@compiled
+def believe_evidence(calibration: NDArray[np.float64], evidence: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The probabilities of each class (columns) for each mail (rows), of evidence by mail, expert and class."""
+    mails, _, classes = evidence.shape
+    probabilities = np.empty((mails, classes), np.float64)
+    softened = np.empty((TEMPERATURES, classes), np.float64)
+    for mail in range(mails if classes else 0):
+        believe(calibration, evidence[mail], softened, probabilities[mail])
     return probabilities

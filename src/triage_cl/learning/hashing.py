@@ -1,5 +1,6 @@
-"""Features of a mail: words, pairs and beginnings of words, hashed under a secret key. No text can be read from them."""
+"""Features of a mail: words, pairs, beginnings of words, hashed under a secret key. No text can be read from them."""
 
+import dataclasses
 import hmac
 import math
 import re
@@ -35,12 +36,14 @@ class Features:
 
     `indices` is uint32, below 2 ** BUCKET_BITS, ascending and distinct within each block; `values` is float32 of the
     same length: 1 + log(occurrences), or the number itself; `bounds` is int32 of length BLOCKS + 1. A mail without a
-    word has no features.
+    word has no features. `vectors` holds what encoders make of the mail, by their kind ("static", "sentence"), where a
+    recipe asks for it.
     """
 
     indices: NDArray[np.uint32]
     values: NDArray[np.float32]
     bounds: NDArray[np.int32]
+    vectors: Mapping[str, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,12 +18,13 @@ class Learner:
 
     `start` is the position after which its lessons begin, `through` the one up to which they are learned, `as_of`
     the one up to which edits of lessons count; whoever folds the ledger moves the last two on past facts that teach
-    nothing. `key` is the key of its features.
+    nothing. `key` is the key of its features, `encoder` the digest of the encoder of their vectors ("": none).
     """
 
-    def __init__(self, recipe: Recipe, key: bytes, start: int = 0) -> None:
+    def __init__(self, recipe: Recipe, key: bytes, start: int = 0, encoder: str = "") -> None:
         self.recipe = recipe
         self.key = key
+        self.encoder = encoder
         self.start = self.through = self.as_of = start
         self._model = recipe.make(key)
         self._taught: dict[str, int] = {}
@@ -91,6 +92,7 @@ class Learner:
             recipe=self.recipe.name,
             recipe_version=self.recipe.version,
             key_id=key_id(self.key),
+            encoder=self.encoder,
             start=self.start,
             through=self.through,
             as_of=self.as_of,
@@ -106,7 +108,7 @@ class Learner:
         recipe = RECIPES.get(header.recipe)
         if recipe is None or recipe.version != header.recipe_version:
             raise BadSnapshot(f"This program has no recipe {header.recipe!r} of version {header.recipe_version}.")
-        learner = cls(recipe, key, header.start)
+        learner = cls(recipe, key, header.start, header.encoder)
         try:
             learner._model.load(arrays, header.values)
         except (KeyError, ValueError, TypeError) as error:

@@ -29,7 +29,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a snapshot says about itself: the recipe, the key's id, the positions, the lessons and the fingerprint.
+    """What a snapshot says about itself: recipe, the key's id, encoder, positions, lessons and fingerprint.
 
     `taught` counts the lessons of each department; `values` is the part of the model that is no array.
     """
@@ -39,6 +39,7 @@ class Header:
     recipe_version: int
     features_version: int = FEATURES_VERSION
     key_id: str
+    encoder: str = ""
     start: int
     through: int
     as_of: int
@@ -53,7 +54,7 @@ class Header:
 
 
 #: What a fingerprint covers beside the arrays: who learned what, not when nor up to where.
-_FINGERPRINTED = ("recipe", "recipe_version", "features_version", "key_id", "taught", "values")
+_FINGERPRINTED = ("recipe", "recipe_version", "features_version", "key_id", "encoder", "taught", "values")
 
 
 def key_id(key: bytes) -> str:
@@ -62,9 +63,9 @@ def key_id(key: bytes) -> str:
 
 
 def fingerprint_of(header: Header, arrays: Arrays) -> str:
-    """SHA-256, in hexadecimal, of recipe, versions, key id, counts of lessons, and the model."""
+    """SHA-256, in hexadecimal, of recipe, versions, key id, encoder if any, counts of lessons, and the model."""
     described = asdict(header)
-    digest = hashlib.sha256(_canonical({name: described[name] for name in _FINGERPRINTED}))
+    digest = hashlib.sha256(_canonical({name: described[name] for name in _FINGERPRINTED if described[name] != ""}))
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         digest.update(_canonical([name, array.dtype.str, array.shape]))

@@ -11,18 +11,7 @@ from numpy.typing import NDArray
 
 from triage_cl.learning.arithmetic import exponential, logarithm
 from triage_cl.learning.compiling import compiled
-from triage_cl.learning.experts import (
-    CALIBRATED,
-    CALIBRATED_WEIGHT,
-    EXPERTS,
-    SHARES,
-    SLOPES,
-    TEMPERATURES,
-    WORTH,
-    believe,
-    gather,
-    usual_odds,
-)
+from triage_cl.learning.experts import EXPERTS, TEMPERATURES, believe, gather, usual_odds
 from triage_cl.learning.softmax import weigh
 from triage_cl.learning.words import SENDER, SUBJECT, THREAD, WORDS
 
@@ -40,12 +29,12 @@ _PACE, _HEAD_START, _LONGEST_STEP = 0.001, 20.0, 0.1
 _LEAST_SHARE = 1e-4
 _SMALL = np.float32(1e-6)
 # Smaller slopes and counts are none: so near to 0 numbers are slow, and some libraries have them cut off.
-_NOTHING = 1e-12
+NOTHING = 1e-12
 _NO_COUNT = np.float32(1e-6)
 
 
 @compiled
-def _appraise(
+def appraise(
     calibration: NDArray[np.float64],
     evidence: NDArray[np.float32],
     taught: int,
@@ -59,25 +48,26 @@ def _appraise(
     algorithm; Horvitz and Thompson, JASA 1952, for the weights).
     """
     believe(calibration, evidence, softened, believed)
-    shares = calibration[SHARES:]
+    experts = evidence.shape[0]
+    shares = calibration[2 * experts :]
     part1 = shares[0] * softened[0, taught] / believed[taught]
     part2 = shares[1] * softened[1, taught] / believed[taught]
     part4 = shares[2] * softened[2, taught] / believed[taught]
-    for expert in range(EXPERTS):
+    for expert in range(experts):
         slope = 0.0
         for c in range(believed.size):
             expected = part1 * softened[0, c] + 0.5 * part2 * softened[1, c] + 0.25 * part4 * softened[2, c]
             slope += expected * np.float64(evidence[expert, c])
         slope -= (part1 + 0.5 * part2 + 0.25 * part4) * np.float64(evidence[expert, taught])
-        slope *= exponential(calibration[WORTH + expert])
-        calibration[SLOPES + expert] += slope * slope
-        calibration[WORTH + expert] -= _WORTH_RATE * slope / np.sqrt(calibration[SLOPES + expert])
+        slope *= exponential(calibration[expert])
+        calibration[experts + expert] += slope * slope
+        calibration[expert] -= _WORTH_RATE * slope / np.sqrt(calibration[experts + expert])
     if weight <= 0.0:
         return
-    calibration[CALIBRATED] += 1.0
-    calibration[CALIBRATED_WEIGHT] += weight
-    mean = calibration[CALIBRATED_WEIGHT] / calibration[CALIBRATED]
-    pace = max(_PACE * weight / mean, weight / (calibration[CALIBRATED_WEIGHT] + _HEAD_START * mean))
+    shares[TEMPERATURES + 1] += 1.0
+    shares[TEMPERATURES + 2] += weight
+    mean = shares[TEMPERATURES + 2] / shares[TEMPERATURES + 1]
+    pace = max(_PACE * weight / mean, weight / (shares[TEMPERATURES + 2] + _HEAD_START * mean))
     pace = min(pace, _LONGEST_STEP)
     shares[0] += pace * (part1 - shares[0])
     shares[1] += pace * (part2 - shares[1])
@@ -92,7 +82,7 @@ def _appraise(
 
 
 @compiled
-def _slopes(
+def slopes_of_loss(
     scores: NDArray[np.float32], taught: int, chances: NDArray[np.float64], slopes: NDArray[np.float32]
 ) -> np.float32:
     """Into `slopes` those of the log-loss with the right class held back; returns the sum of their squares."""
@@ -106,10 +96,34 @@ def _slopes(
     slopes[:] = np.float32(0.0)
     for c in range(chances.size):
         slope = chances[c] / total - (1.0 if c == taught else 0.0)
-        if abs(slope) > _NOTHING:
+        if abs(slope) > NOTHING:
             slopes[c] = slope
             square += slopes[c] * slopes[c]
     return square
+
+
+@compiled
+def reach(rate: float, lessons: int, lessons_of: NDArray[np.float64], taught: int) -> np.float32:
+    """How far the lesson after `lessons` moves the weights; `lessons_of` counts them by class, this one included."""
+    rarity = np.sqrt(np.sqrt((lessons + 1.0) / (lessons_of.size * lessons_of[taught])))
+    return np.float32(rate * min(_RAREST, rarity))
+
+
+@compiled
+def descend(
+    squares: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    row: int,
+    value: np.float32,
+    slopes: NDArray[np.float32],
+    square: np.float32,
+    far: np.float32,
+) -> None:
+    """Move the weights of a feature with this value down the loss; `square` is the sum of the squared slopes."""
+    squares[row] = squares[row] * _KEPT + value * value * square
+    step = far * value / np.sqrt(squares[row] + _SMALL)
+    for c in range(slopes.size):
+        weights[row, c] -= step * slopes[c]
 
 
 @compiled
@@ -152,11 +166,10 @@ def learn_lesson(
     gather(found, weighed, bounds, weights, counted, totals, counts, usual, evidence)
     if not is_new:
         softened = np.empty((TEMPERATURES, classes), np.float64)
-        _appraise(calibration, evidence, taught, weight, softened, believed)
-    square = _slopes(evidence[0], taught, believed, slopes)
+        appraise(calibration, evidence, taught, weight, softened, believed)
+    square = slopes_of_loss(evidence[0], taught, believed, slopes)
     lessons_of[taught] += 1.0
-    rarity = np.sqrt(np.sqrt((lessons + 1.0) / (classes * lessons_of[taught])))
-    far = np.float32(rate * min(_RAREST, rarity))
+    far = reach(rate, lessons, lessons_of, taught)
     used_rows, used_counts = used
     for i in range(indices.size):
         row = int(rows[indices[i]])
@@ -166,11 +179,8 @@ def learn_lesson(
             buckets[row] = indices[i]
             used_rows += 1
         found[i] = row
-        if square > _NOTHING:
-            squares[row] = squares[row] * _KEPT + weighed[i] * weighed[i] * square
-            step = far * weighed[i] / np.sqrt(squares[row] + _SMALL)
-            for c in range(width):
-                weights[row, c] -= step * slopes[c]
+        if square > NOTHING:
+            descend(squares, weights, row, weighed[i], slopes, square, far)
         documents[row] += 1
         logarithms[row] = logarithm(1.0 + documents[row])
     for block in (WORDS, SUBJECT, SENDER, THREAD):

@@ -9,7 +9,8 @@ from triage_cl.privacy.recognisers import Span
 
 _DASHES = r"\-\u2010-\u2015\u2212"
 _BLANKS = r" \u00a0\u2009\u202f"
-_RUN = re.compile(rf"\d[\d{_BLANKS}{_DASHES}./()]{{5,}}\d")
+SEPARATORS = rf"{_BLANKS}{_DASHES}./()"
+_RUN = re.compile(rf"\d[\d{SEPARATORS}]{{5,}}\d")
 _YEAR = r"(?:19|20)\d\d"
 _MONTH_OR_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
 _DATE_OR_GAP = re.compile(
@@ -19,7 +20,7 @@ _DATE_OR_GAP = re.compile(
     rf"|{_MONTH_OR_DAY}([\-./]){_MONTH_OR_DAY}\3\d\d"
     rf"|{_YEAR}(?: ?[{_DASHES}/] ?{_YEAR}| {_YEAR})++"
     rf")(?![\-./]?\d)"
-    rf"|[{_BLANKS}]{{2,}}|[{_BLANKS}{_DASHES}./()]{{4,}}"
+    rf"|[{_BLANKS}]{{2,}}|[{SEPARATORS}]{{4,}}"
 )
 _PRICE = r"(?:\d{1,6}\.\d\d|\d{1,2}\.\d{3}\.\d{3}|\d{1,2}\.\d{5,9})(?!\.?\d)"
 _PRICES = re.compile(rf"{_PRICE}(?:(?: ?[{_DASHES}/] ?| ){_PRICE})*+")
@@ -29,6 +30,7 @@ _CARD_SEPARATOR = re.compile(rf"[{_BLANKS}{_DASHES}]")
 _FEWEST_DIGITS = 7
 _MOST_PHONE_DIGITS = 15  # ITU-T E.164
 _MOST_EXAMINED_DIGITS = 40
+_CARD_BEGINS = "23456"
 _CARD_LENGTHS = (16, 15, 14, 13, 19, 18, 17)  # ISO/IEC 7812, the commonest first
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 
@@ -49,6 +51,9 @@ def figures(text: str) -> Iterator[Figure]:
     """
     for run in _RUN.finditer(text):
         plain = run.group() if run.group().isascii() else _with_ascii_digits(run.group())
+        if plain.isdigit():
+            yield _with_prefix(text, *run.span(), _kind_of(plain))
+            continue
         for start, end in _between_dates(plain):
             for figure in _classified(plain, start, end):
                 yield _with_prefix(text, run.start() + figure.start, run.start() + figure.end, figure.kind)
@@ -81,18 +86,26 @@ def _classified(run: str, start: int, end: int) -> Iterator[Figure]:
         yield Figure(*card, "CARD")
         yield from _classified(run, card[1], end)
     else:
-        yield Figure(groups[0][0], groups[-1][1], _kind(run, groups, digits))
+        grouped = len(groups) > 1
+        yield Figure(groups[0][0], groups[-1][1], _kind(run[groups[0][0]], grouped, digits))
 
 
-def _kind(run: str, groups: list[Span], digits: int) -> str:
-    like_a_phone = len(groups) > 1 or run[groups[0][0]] == "0"
+def _kind_of(digits: str) -> str:
+    """The kind of a number that is written without separators."""
+    if len(digits) in _CARD_LENGTHS and digits[0] in _CARD_BEGINS and _has_luhn_check(digits):
+        return "CARD"
+    return _kind(digits[0], False, len(digits))
+
+
+def _kind(first: str, grouped: bool, digits: int) -> str:
+    like_a_phone = grouped or first == "0"
     return "PHONE" if like_a_phone and digits <= _MOST_PHONE_DIGITS else "NUMBER"
 
 
 def _card(run: str, groups: list[Span]) -> Span | None:
     """The first whole groups of digits that make a payment card's number."""
     for index, (start, _) in enumerate(groups):
-        if run[start] in "23456":
+        if run[start] in _CARD_BEGINS:
             ends: dict[int, int] = {}
             length = 0
             reached = start

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 
 KEY_BYTES = 32
 
@@ -50,16 +51,29 @@ class Keys:
 
     def uniform(self, purpose: str, id: str) -> float:
         """A number in [0, 1) with 53 random bits, always the same for this purpose and id."""
-        drawn = int.from_bytes(_hmac(self.subkey("draws"), f"{purpose}|{id}")[:8], "big")
+        drawn = int.from_bytes(_hmac(self._draws, f"{purpose}|{id}")[:8], "big")
         return float(drawn >> 11) / 2.0**53
 
     def identify(self, text: str) -> str:
         """32 hexadecimal digits that stand for `text`, the same each time: an e-mail's id."""
-        return _hmac(self.subkey("identities"), text)[:16].hex()
+        return _hmac(self._identities, text)[:16].hex()
 
     def pseudonym(self, text: str) -> str:
         """16 hexadecimal digits that stand for `text`, the same each time: a sender, a thread."""
-        return _hmac(self.subkey("pseudonyms"), text)[:8].hex()
+        return _hmac(self._pseudonyms, text)[:8].hex()
+
+    # Those that every mail needs several times are kept.
+    @cached_property
+    def _draws(self) -> bytes:
+        return self.subkey("draws")
+
+    @cached_property
+    def _identities(self) -> bytes:
+        return self.subkey("identities")
+
+    @cached_property
+    def _pseudonyms(self) -> bytes:
+        return self.subkey("pseudonyms")
 
 
 def _hmac(key: bytes, text: str) -> bytes:

@@ -62,13 +62,11 @@ def urls(text: str) -> Iterator[Span]:
     """Where a web address stands: anything with a scheme and `://` (RFC 3986), or starting with `www.`."""
     position = 0
     while hint := _URL_HINT.search(text, position):
-        start: int | None = hint.start()
-        if hint.group() == "://":
-            scheme = _SCHEME.search(text, max(position, hint.start() - _LONGEST_SCHEME), hint.start())
-            start = scheme.start() if scheme else None
-        rest = _URL_REST.match(text, hint.end())
+        start = _url_start(text, hint, position)
         position = hint.end()
-        if start is not None and rest:
+        if start is None:
+            continue
+        if rest := _URL_REST.match(text, position):
             position = rest.end()
             yield start, position
 
@@ -102,6 +100,14 @@ def ibans(text: str) -> Iterator[Span]:
         if length and len(account) == length and _has_iban_check(account):
             position = _end_of_characters(text, start, length)
             yield start, position
+
+
+def _url_start(text: str, hint: re.Match[str], earliest: int) -> int | None:
+    """Where the address begins that `hint` belongs to; None for `://` without a scheme."""
+    if hint.group() != "://":
+        return hint.start()
+    scheme = _SCHEME.search(text, max(earliest, hint.start() - _LONGEST_SCHEME), hint.start())
+    return scheme.start() if scheme else None
 
 
 def _word_around(text: str, at: int, earliest: int) -> Span:

@@ -10,10 +10,11 @@ share the form of a telephone number (a social security number in groups, say) a
 So a redacted text is pseudonymous, not anonymous.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from triage_cl.privacy.figures import figures
 from triage_cl.privacy.recognisers import Span, email_addresses, ibans, ip_addresses, urls
+from triage_cl.privacy.suspects import suspect_lines
 
 REDACTION_VERSION = 1
 
@@ -30,9 +31,30 @@ def redact(text: str) -> str:
 
     Redacting what is redacted changes nothing. Time is linear in the length of the text.
     """
-    while (redacted := _redacted_once(text)) != text:
-        text = redacted
-    return text
+    spans = suspect_lines(text)
+    if not spans:
+        return text
+    redacted = _redacted_lines("\n".join([text[start:end] for start, end in spans]))
+    return "".join(_spliced(text, spans, redacted.split("\n")))
+
+
+def _redacted_lines(lines: str) -> str:
+    """Redacted until there is nothing more to redact: a placeholder may set free what stood beside it."""
+    while (redacted := _redacted_once(lines)) != lines:
+        lines = redacted
+        if not suspect_lines(lines):
+            break
+    return lines
+
+
+def _spliced(text: str, spans: Sequence[Span], lines: Sequence[str]) -> Iterator[str]:
+    """`text` with other `lines` at `spans`."""
+    position = 0
+    for (start, end), line in zip(spans, lines, strict=True):
+        yield text[position:start]
+        yield line
+        position = end
+    yield text[position:]
 
 
 def _redacted_once(text: str) -> str:

@@ -22,9 +22,11 @@ from triage_cl.domain.drift import DriftVerdict
 from triage_cl.domain.emails import Email, Message
 from triage_cl.domain.errors import BadInput
 from triage_cl.domain.versions import Judgement
+from triage_cl.learning.recipes import find_recipe
 from triage_cl.privacy.keys import Keys
 from triage_cl.usecases.backtest_outcome import Change, Judgment, Options, Outcome
 from triage_cl.usecases.departments import change_departments, unused_id
+from triage_cl.usecases.encode import text_to_encode
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.promote import conclude_duel, judge
 from triage_cl.usecases.receive import receive
@@ -97,6 +99,19 @@ class Backtest:
             progress(done, len(self.archive))
         self._finish()
         return self.outcome
+
+    @property
+    def encoded(self) -> list[str]:
+        """The kinds of encoder that the recipes learn from."""
+        recipes = [find_recipe(self.options.champion)]
+        if self.options.retrain_every:
+            recipes.append(find_recipe(self.options.challenger))
+        return sorted({recipe.vectors for recipe in recipes if recipe.vectors})
+
+    def texts(self) -> list[str]:
+        """What of each mail is encoded."""
+        emails = map(self._receive, self.archive)
+        return [text_to_encode(email.subject, email.body) for email in emails]
 
     @property
     def _key(self) -> bytes:

@@ -65,7 +65,7 @@ class ConsoleLedger(Ledger, Protocol):
         ...
 
     def corrections_since(self, since: datetime, after: int, imported: bool = True) -> int:
-        """Corrections recorded since a time, looked for after a position, with or without those of imported archives."""
+        """Corrections recorded since a time, looked for after a position; those of archives only if `imported`."""
         ...
 
     def lessons_by_department(self) -> Mapping[str, int]:

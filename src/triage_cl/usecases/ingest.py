@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
+from typing import Any
 
 from triage_cl.domain.emails import Email, Message, Unreadable
 from triage_cl.privacy.keys import Keys
@@ -40,6 +41,14 @@ class Ingested:
             "actions": dict(sorted(self.actions.items())),
             "drawn": self.drawn,
         }
+
+    def add(self, told: Mapping[str, Any]) -> None:
+        """Count in what became of other mail, as its `as_json` tells it."""
+        for name, count in told.items():
+            if isinstance(count, Mapping):
+                getattr(self, name).update(count)
+            else:
+                setattr(self, name, getattr(self, name) + count)
 
 
 def ingest(
@@ -79,9 +88,9 @@ def _decide(
     # Most mail that comes again is known by its id: it need not be redacted to be left out.
     ids = [desk.keys.identify(message.key) for message in messages]
     known = desk.ledger.known(ids)
-    routed = known - desk.ledger.review_probabilities(list(known)).keys()
+    routed = known - desk.ledger.review_probabilities(list(known)).keys() if known else known
     new = [message for id, message in zip(ids, messages, strict=True) if id not in known]
-    decisions = desk.triage(received(new, desk.keys, now), decided_at or (lambda email: now)) if new else []
+    decisions = desk.admit(received(new, desk.keys, now), decided_at or (lambda email: now)) if new else []
     imported = sum(id in routed for id in ids)
     result.imported += imported
     result.decided += len(messages) - imported

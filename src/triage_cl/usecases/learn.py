@@ -13,7 +13,7 @@ from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Recorded
 from triage_cl.learning.hashing import Features, describe
 from triage_cl.learning.learner import Learner
-from triage_cl.learning.recipes import find_recipe
+from triage_cl.learning.recipes import Recipe, find_recipe
 from triage_cl.usecases.ledger import Ledger
 
 CHANGES = tuple(change.kind for change in get_args(DepartmentChange))
@@ -23,8 +23,28 @@ PAGE = 1_000
 
 
 def describe_email(key: bytes, email: Email) -> Features:
-    """The features of a mail: the same in deciding and in learning."""
+    """What a mail's text tells by itself: its hashed features, without vectors."""
     return describe(key, text_of(email))
+
+
+def describe_emails(ledger: Ledger, key: bytes, mails: Sequence[Email], learners: Iterable[Learner]) -> list[Features]:
+    """The features of mails for these learners: the same in deciding and in learning.
+
+    With the vectors that their recipes learn from, as the ledger has or makes them; BadSettings where no encoder of
+    such a kind is set.
+    """
+    features = [describe_email(key, email) for email in mails]
+    kinds = sorted({learner.recipe.vectors for learner in learners if learner.recipe.vectors})
+    if not kinds:
+        return features
+    made = {kind: ledger.vectors(mails, kind) for kind in kinds}
+    vectors = [{kind: made[kind][email.id] for kind in kinds} for email in mails]
+    return [replace(each, vectors=mine) for each, mine in zip(features, vectors, strict=True)]
+
+
+def encoder_of(ledger: Ledger, recipe: Recipe) -> str:
+    """The digest of the encoder that the recipe's vectors come from now, "" for a recipe without."""
+    return ledger.encoder(recipe.vectors).digest if recipe.vectors else ""
 
 
 def text_of(email: Email) -> Mapping[str, str]:
@@ -60,7 +80,8 @@ def _taught(lessons: Iterable[Lesson], taxonomy: Taxonomy, start: int, through: 
 
 def fold(ledger: Ledger, recipe: str, key: bytes, start: int, through: int, as_of: int) -> Learner:
     """The learner that the ledger makes of a recipe at two positions."""
-    learner = Learner(find_recipe(recipe), key, start=start)
+    found = find_recipe(recipe)
+    learner = Learner(found, key, start=start, encoder=encoder_of(ledger, found))
     teach(ledger, learner, lessons_between(ledger, start, through, as_of))
     learner.through, learner.as_of = through, as_of
     return learner
@@ -70,11 +91,11 @@ def teach(ledger: Ledger, learner: Learner, lessons: Sequence[Lesson]) -> None:
     """Let `learner` learn these lessons in order; one whose text is gone teaches nothing."""
     for begin in range(0, len(lessons), PAGE):
         page = lessons[begin : begin + PAGE]
-        emails = ledger.emails([lesson.email_id for lesson in page])
-        for lesson in page:
-            if lesson.email_id in emails:
-                features = describe_email(learner.key, emails[lesson.email_id])
-                learner.learn(lesson.position, features, lesson.department)
+        emails, weights = ledger.emails([lesson.email_id for lesson in page]), weights_of(ledger, page)
+        kept = [lesson for lesson in page if lesson.email_id in emails]
+        mails = [emails[lesson.email_id] for lesson in kept]
+        for lesson, features in zip(kept, describe_emails(ledger, learner.key, mails, [learner]), strict=True):
+            learner.learn(lesson.position, features, lesson.department, weights.get(lesson.email_id, 0.0))
 
 
 def weights_of(ledger: Ledger, lessons: Sequence[Lesson]) -> Mapping[str, float]:
@@ -83,7 +104,8 @@ def weights_of(ledger: Ledger, lessons: Sequence[Lesson]) -> Mapping[str, float]
     Answers that nobody asked for stand for none and are not named.
     """
     asked = [lesson.email_id for lesson in lessons if lesson.source is Source.REVIEW]
-    return {id: 1 / probability for id, probability in ledger.review_probabilities(asked).items()}
+    # A probability of 0 is a fault that `verify propensities` names: nothing is divided by it.
+    return {id: 1 / chance for id, chance in ledger.review_probabilities(asked).items() if chance > 0}
 
 
 class Refold(Protocol):

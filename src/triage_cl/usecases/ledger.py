@@ -1,7 +1,7 @@
 """What the use cases ask of the ledger, as types; the one implementation is `adapters.sql.ledger.Ledger`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
@@ -9,19 +9,22 @@ from triage_cl.domain.corrections import Correction
 from triage_cl.domain.decisions import Decision, ShadowDecision
 from triage_cl.domain.emails import Email, Unreadable
 from triage_cl.domain.facts import Fact, Recorded
+from triage_cl.usecases.encode import Encoder, Vector
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
     """A mail with everything that was decided about it, stored together or not at all.
 
-    `agreeing` names the challengers' entrants that concluded as the champion did.
+    `agreeing` names the challengers' entrants that concluded as the champion did; `vectors` are those that were made
+    for deciding, by kind of encoder.
     """
 
     email: Email
     decision: Decision
     disagreements: tuple[ShadowDecision, ...] = ()
     agreeing: tuple[str, ...] = ()
+    vectors: Mapping[str, Vector] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,14 @@ class Ledger(Protocol):
 
     def emails(self, ids: Sequence[str]) -> Mapping[str, Email]:
         """The mails of these ids whose text is kept."""
+        ...
+
+    def encoder(self, kind: str) -> Encoder:
+        """The encoder of this kind that makes vectors now; BadSettings where the settings name none."""
+        ...
+
+    def vectors(self, mails: Sequence[Email], kind: str) -> Mapping[str, Vector]:
+        """The vector of each mail by the encoder of this kind, as stored; what is missing is made, and then kept."""
         ...
 
     def quarantine(self, found: Sequence[Unreadable], at: datetime) -> int:

@@ -6,6 +6,7 @@ and hands out snapshots. Two adapters exist: MLflow and a plain folder.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from triage_cl.domain.errors import BadInput
@@ -40,8 +41,11 @@ class Registry(Protocol):
     UnknownVersion where it is given a version that was never registered.
     """
 
-    def register(self, entry: Entry, snapshot: bytes) -> str:
-        """The registry's own name for the version; registering one again changes nothing and returns the first."""
+    def register(self, entry: Entry, snapshot: bytes, static_vectors: Path | None = None) -> str:
+        """The registry's own name for the version; registering one again changes nothing and returns the first.
+
+        `static_vectors` is the folder of the table that the version learned with; a copy is kept with it.
+        """
 
     def point(self, alias: str, version: str | None) -> None:
         """Let the alias name this version from now on (None: no version); promotion and rollback alike."""

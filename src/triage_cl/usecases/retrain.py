@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from triage_cl.domain.versions import (
     CHALLENGER,
@@ -97,9 +98,14 @@ def register(
         reasons=reasons,
         entry=entry,
     )
-    registry.register(entry_of(version), learner.snapshot())
+    registry.register(entry_of(version), learner.snapshot(), table_of(ledger, learner))
     ledger.append([version], at)
     return version
+
+
+def table_of(ledger: Ledger, learner: Learner) -> Path | None:
+    """The folder of the static vectors that the learner learned with; without them its snapshot predicts nothing."""
+    return ledger.encoder("static").folder if learner.recipe.vectors == "static" else None
 
 
 def entry_of(version: ModelVersion) -> Entry:
@@ -151,7 +157,7 @@ def mirror_aliases(ledger: Ledger, registry: Registry, key: bytes) -> list[str]:
         if name is not None:
             version = standing.versions[name]
             learner = fold(ledger, version.recipe, key, version.start, version.through, version.as_of)
-            registry.register(entry_of(version), learner.snapshot())
+            registry.register(entry_of(version), learner.snapshot(), table_of(ledger, learner))
         registry.point(alias, name)
         moved.append(alias)
     return moved

@@ -5,7 +5,8 @@ from pathlib import Path
 from triage_cl.domain.errors import BadSnapshot
 from triage_cl.domain.versions import ModelVersion, entrant_of, version_name
 from triage_cl.learning.learner import Learner
-from triage_cl.usecases.learn import fold
+from triage_cl.learning.recipes import find_recipe
+from triage_cl.usecases.learn import encoder_of, fold
 from triage_cl.usecases.ledger import Ledger
 
 #: How many snapshots of one entrant are kept.
@@ -34,10 +35,10 @@ class Snapshots:
 
     def load(self, ledger: Ledger, version: ModelVersion, key: bytes) -> Learner:
         """The learner of `version`, or for an online recipe one that followed the ledger further."""
-        head = ledger.position()
+        head, wanted = ledger.position(), encoder_of(ledger, find_recipe(version.recipe))
         for path in reversed(self._of(entrant_of(version.recipe, version.start))):
             learner = _restored(path, key)
-            if learner is not None and _serves(learner, version, head):
+            if learner is not None and _serves(learner, version, head) and learner.encoder == wanted:
                 return learner
         return fold(ledger, version.recipe, key, version.start, version.through, version.as_of)
 

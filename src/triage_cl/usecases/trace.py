@@ -10,7 +10,7 @@ from triage_cl.domain.departments import Taxonomy
 from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Recorded
 from triage_cl.usecases.console_ledger import ConsoleLedger, Offered
-from triage_cl.usecases.learn import describe_email, taxonomy_at
+from triage_cl.usecases.learn import taxonomy_at
 from triage_cl.usecases.triage import Desk
 
 #: How many words tell why.
@@ -91,7 +91,7 @@ def believe(desk: Desk, email: Email, department: str | None, at: datetime) -> B
     desk.refresh()
     champion = desk.champion
     learner = desk.learners[champion.entrant]
-    [believed] = desk.probabilities(champion.entrant, [describe_email(learner.key, email)])
+    [believed] = desk.probabilities(champion.entrant, desk.describe([email]))
     ranked = sorted(believed.items(), key=lambda item: (-item[1], item[0]))
     explained = department or (ranked[0][0] if ranked else None)
     words = desk.explain(email, explained, WORDS) if explained is not None else []

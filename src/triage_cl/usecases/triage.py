@@ -1,7 +1,7 @@
 """Decide mail: champion and challenger on the same features, an action, a review probability and its draw."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from triage_cl.domain.decisions import Bars, Conclusion, Decision, ShadowDecision, conclude, decide_action
@@ -15,7 +15,7 @@ from triage_cl.learning.hashing import Features
 from triage_cl.learning.learner import Learner
 from triage_cl.learning.reasons import strongest_words
 from triage_cl.privacy.keys import Keys
-from triage_cl.usecases.learn import AT_ONCE, CHANGES, Refold, describe_email, follow, taxonomy_at, text_of
+from triage_cl.usecases.learn import AT_ONCE, CHANGES, Refold, describe_emails, follow, taxonomy_at, text_of
 from triage_cl.usecases.ledger import Admission, Ledger
 from triage_cl.usecases.snapshots import Snapshots
 
@@ -87,10 +87,13 @@ class Desk:
             believed.append(totals)
         return believed
 
+    def describe(self, emails: Sequence[Email]) -> list[Features]:
+        """What the acting learners look at in mails."""
+        return describe_emails(self.ledger, self.keys.subkey("features"), emails, self.learners.values())
+
     def conclusions(self, emails: Sequence[Email]) -> list[Conclusion]:
         """What the champion concludes about mails today; nothing is stored."""
-        key = self.keys.subkey("features")
-        features = [describe_email(key, email) for email in emails]
+        features = self.describe(emails)
         return [conclude(believed) for believed in self.probabilities(self.champion.entrant, features)]
 
     def explain(self, email: Email, department: str, count: int = 5) -> list[str]:
@@ -104,19 +107,19 @@ class Desk:
 
     def decide(self, emails: Sequence[Email], at: Callable[[Email], datetime]) -> list[Admission]:
         """A decision for each mail, not stored yet."""
-        key = self.keys.subkey("features")
-        features = [describe_email(key, email) for email in emails]
+        features = self.describe(emails)
         champion = self.champion
         believed = self.probabilities(champion.entrant, features)
         unseen = self.learners[champion.entrant].unseen(features)
         challenger = self.standing.challenger
         shadows = self.probabilities(challenger.entrant, features) if challenger else None
-        return [
+        admissions = [
             self._admission(
                 email, conclude(believed[i]), unseen[i], conclude(shadows[i]) if shadows else None, at(email)
             )
             for i, email in enumerate(emails)
         ]
+        return [replace(each, vectors=features[i].vectors) for i, each in enumerate(admissions)]
 
     def _admission(
         self, email: Email, conclusion: Conclusion, unseen: float | None, shadow: Conclusion | None, at: datetime
@@ -147,10 +150,14 @@ class Desk:
     def triage(self, emails: Sequence[Email], at: Callable[[Email], datetime]) -> list[Decision]:
         """Decide and store mail; what comes back is durable. Mail that the ledger has already is left out."""
         known = self.ledger.known([email.id for email in emails])
-        unique = {email.id: email for email in emails if email.id not in known}
+        return self.admit([email for email in emails if email.id not in known], at)
+
+    def admit(self, emails: Sequence[Email], at: Callable[[Email], datetime]) -> list[Decision]:
+        """The same for mail that is not known to be there; if it is, deciding it was in vain."""
+        unique = list({email.id: email for email in emails}.values())
         while True:
             self.refresh()
-            admissions = self.decide(list(unique.values()), at)
+            admissions = self.decide(unique, at)
             stored = self.ledger.admit(admissions, decided_under=self.seen)
             if stored is not None:
                 new = set(stored)

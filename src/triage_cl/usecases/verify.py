@@ -79,7 +79,8 @@ def _acting(ledger: Ledger) -> list[ModelVersion]:
 def verify_propensities(ledger: Ledger, keys: Keys) -> Checked:
     """Every decision has its review probability and keyed draw, stored before any answer for its mail.
 
-    Only mail that an archive answered has no decision. Beside the counts, the number of drawn mails is compared with its expectation, the sum of probabilities.
+    Mail without a decision may have been answered by an imported archive alone. Beside the counts, the number of drawn
+    mails is compared with its expectation, the sum of probabilities.
     """
     answered, given = first_corrections(ledger)
     found: list[Finding] = []

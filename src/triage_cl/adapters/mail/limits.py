@@ -4,6 +4,7 @@ MAX_MESSAGE_BYTES = 25 * 2**20
 MAX_HEADER_BYTES = 256 * 2**10
 MAX_HEADER_VALUE_BYTES = 16 * 2**10
 MAX_TEXT_BYTES = 4 * 2**20  # of all text parts of a message, encoded
+MAX_MARKUP = 512 * 2**10  # characters of one HTML text
 MAX_PARTS = 500
 MAX_DELIMITERS = 10_000  # looked at in one multipart
 MAX_DEPTH = 20

@@ -6,10 +6,11 @@ from typing import BinaryIO
 
 from triage_cl.adapters.mail.limits import MAX_MESSAGE_BYTES
 
-_SEPARATOR = re.compile(rb"From (?:.*\d\d:\d\d.*\d{4}|\S+@\S+\s*$)")
-_QUOTED_FROM = re.compile(rb"(?m)^>(>*From )")
+_SEPARATOR = re.compile(rb"\nFrom (?:.*\d\d:\d\d.*\d{4}|\S+@\S+\s*$)")
+_SIGN = b"\nFrom "
 _LONGEST_SEPARATOR = 200
-_READ_BYTES = 64 * 2**10
+_QUOTED_FROM = re.compile(rb"(?m)^>(>*From )")
+_READ_BYTES = 256 * 2**10
 
 
 def messages_of(stream: BinaryIO) -> Iterator[bytes | None]:
@@ -19,21 +20,42 @@ def messages_of(stream: BinaryIO) -> Iterator[bytes | None]:
     """
     kept: list[bytes] = []
     size = 0
-    at_line_start = True
-    while line := stream.readline(_READ_BYTES):
-        if at_line_start and size and line.startswith(b"From ") and _SEPARATOR.match(line[:_LONGEST_SEPARATOR]):
+    for piece, ends_message in _pieces(stream):
+        size += len(piece)
+        if size <= MAX_MESSAGE_BYTES:
+            kept.append(piece)
+        if ends_message and size:
             yield _unquoted(kept, size)
             kept, size = [], 0
-        size += len(line)
-        if size <= MAX_MESSAGE_BYTES:
-            kept.append(line)
-        at_line_start = line.endswith(b"\n")
-    if size:
-        yield _unquoted(kept, size)
 
 
-def _unquoted(lines: list[bytes], size: int) -> bytes | None:
+def _pieces(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
+    """The stream in pieces, each with whether a message ends with it."""
+    text = b""
+    at_end = False
+    while not at_end:
+        block = stream.read(_READ_BYTES)
+        at_end = not block
+        text += block
+        start, position = 0, text.find(_SIGN)
+        # A separator that is not all there yet waits for the next block.
+        while position >= 0 and (at_end or position + _LONGEST_SEPARATOR < len(text)):
+            if _SEPARATOR.match(text, position, _end_of_line(text, position + 1)):
+                yield text[start : position + 1], True
+                start = position + 1
+            position = text.find(_SIGN, position + 1)
+        rest = len(text) if at_end else position if position >= 0 else max(start, len(text) - len(_SIGN) + 1)
+        yield text[start:rest], at_end
+        text = text[rest:]
+
+
+def _end_of_line(text: bytes, start: int) -> int:
+    end = text.find(b"\n", start, start + _LONGEST_SEPARATOR)
+    return start + _LONGEST_SEPARATOR if end < 0 else end
+
+
+def _unquoted(pieces: list[bytes], size: int) -> bytes | None:
     if size > MAX_MESSAGE_BYTES:
         return None
-    raw = b"".join(lines)
+    raw = b"".join(pieces)
     return _QUOTED_FROM.sub(rb"\1", raw) if b"\n>" in raw else raw

@@ -8,6 +8,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,7 +20,20 @@ from triage_cl.adapters.mail.parse import parse_message
 from triage_cl.domain.emails import Message, Unreadable
 from triage_cl.domain.errors import BadInput
 
-Found = Iterator[Message | Unreadable]
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A message as bytes, not parsed yet."""
+
+    data: bytes
+    source: str
+
+    def parsed(self) -> Message | Unreadable:
+        """What is in it."""
+        return parse_message(self.data, self.source)
+
+
+Found = Iterator[Raw | Message | Unreadable]
 
 _HEAD_BYTES = 512
 _UNPACKERS: dict[bytes, Callable[[Any], Any]] = {
@@ -31,14 +45,46 @@ _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, DamagedPackage, NotImplementedError)
 
 
-def read_mail(path: Path, strict: bool = False) -> Found:
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One of `of` parts of the mail, by its number from 1 on; a message is in one of them, wherever it stands."""
+
+    number: int = 1
+    of: int = 1
+
+    def has(self, item: Raw | Message | Unreadable) -> bool:
+        """Whether this part has the item."""
+        return self.of == 1 or zlib.crc32(_content(item)) % self.of == self.number - 1
+
+
+EVERYTHING = Share()
+
+
+def _content(item: Raw | Message | Unreadable) -> bytes:
+    """What an item is told apart by."""
+    if isinstance(item, Raw):
+        return item.data
+    return (item.key if isinstance(item, Message) else item.source).encode("utf-8", "backslashreplace")
+
+
+def read_mail(path: Path, strict: bool = False, share: Share = EVERYTHING) -> Iterator[Message | Unreadable]:
     """Every message at `path`, in a stable order, and a reason for everything there that is none.
 
     `path` is a file (one message, an mbox, a tar or zip file, a mail archive, each also compressed) or a folder
     (a Maildir, or any tree of such files). What a file is shows in its content first, then in its name. Sources
     are named relative to the folder that holds `path`. With `strict` a bad line of a mail archive raises
-    BadArchiveLine. Raises BadInput when there is no such path.
+    BadArchiveLine. Only what `share` has is parsed and given. Raises BadInput when there is no such path.
     """
+    return parsed(item for item in read_raw(path, strict) if share.has(item))
+
+
+def parsed(found: Found) -> Iterator[Message | Unreadable]:
+    """The messages in what was found."""
+    return (item.parsed() if isinstance(item, Raw) else item for item in found)
+
+
+def read_raw(path: Path, strict: bool = False) -> Found:
+    """The same as `read_mail`, with messages that nobody has parsed yet."""
     if not path.exists():
         raise BadInput(f"There is no file or folder {path}.")
     name = path.name or path.resolve().name
@@ -123,7 +169,7 @@ def _read_undamaged(stream: BinaryIO, name: str, strict: bool, nesting: int) -> 
     elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") or name.endswith((".jsonl", ".jsonl.gz", ".ndjson")):
         yield from read_lines(rewound, name, strict)
     else:
-        yield parse_message(rewound.read(MAX_MESSAGE_BYTES + 1), name)
+        yield Raw(rewound.read(MAX_MESSAGE_BYTES + 1), name)
 
 
 def _zip(stream: BinaryIO, name: str, strict: bool, nesting: int) -> Found:
@@ -145,4 +191,4 @@ def _zip(stream: BinaryIO, name: str, strict: bool, nesting: int) -> Found:
 def _mailbox(stream: BinaryIO, name: str) -> Found:
     for number, raw in enumerate(messages_of(stream), 1):
         source = f"{name}#{number}"
-        yield Unreadable(source, "too large") if raw is None else parse_message(raw, source)
+        yield Unreadable(source, "too large") if raw is None else Raw(raw, source)

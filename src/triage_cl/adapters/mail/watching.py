@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from triage_cl.adapters.mail.arrivals import Arrival, Folder
-from triage_cl.adapters.mail.sources import read_stream
+from triage_cl.adapters.mail.sources import parsed, read_stream
 from triage_cl.domain.emails import Message, Unreadable
 from triage_cl.domain.errors import BadInput
 
@@ -98,4 +98,4 @@ class _Watch:
             yield Unreadable(arrival.source, f"cannot be read: {error.strerror}")
         else:
             with stream:
-                yield from read_stream(stream, arrival.source, self.strict)
+                yield from parsed(read_stream(stream, arrival.source, self.strict))

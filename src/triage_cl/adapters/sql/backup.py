@@ -5,6 +5,7 @@ the same bytes. The key of the installation is not in it: pseudonyms and ids in 
 where the same key is at hand, so keep the key too, and elsewhere. Mail is in it as the ledger has it, redacted.
 """
 
+import base64
 import hashlib
 import json
 import zipfile
@@ -14,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from itertools import islice
-from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,12 @@ def _write(archive: zipfile.ZipFile, connection: sa.Connection, table: sa.Table)
 
 
 def _line(row: sa.RowMapping) -> bytes:
-    line = json.dumps(dict(row), default=methodcaller("isoformat"), ensure_ascii=False, separators=(",", ":"))
+    line = json.dumps(dict(row), default=_plain, ensure_ascii=False, separators=(",", ":"))
     return f"{line}\n".encode()
+
+
+def _plain(value: datetime | date | bytes) -> str:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value.isoformat()
 
 
 def restore(engine: sa.Engine, path: Path) -> dict[str, int]:
@@ -176,4 +180,6 @@ def _value(column: sa.Column[Any], value: Any) -> Any:
         return None
     if isinstance(column.type, UtcDateTime):
         return datetime.fromisoformat(value)
+    if isinstance(column.type, sa.LargeBinary):
+        return base64.b64decode(value, validate=True)
     return date.fromisoformat(value) if isinstance(column.type, sa.Date) else value

@@ -11,6 +11,7 @@ from triage_cl.adapters.sql.engine import make_engine, reading, writing
 from triage_cl.adapters.sql.fact_rows import PAGE, chunks
 from triage_cl.adapters.sql.ledger_overview import LedgerOverview
 from triage_cl.adapters.sql.ledger_tasks import LedgerTasks
+from triage_cl.adapters.sql.ledger_vectors import LedgerVectors
 from triage_cl.adapters.sql.partitions import ensure_partitions
 from triage_cl.adapters.sql.schema import (
     agreements,
@@ -28,14 +29,22 @@ from triage_cl.domain.corrections import ANSWER_WINDOW, Correction, measures
 from triage_cl.domain.decisions import Decision, ShadowDecision
 from triage_cl.domain.emails import Email, Unreadable
 from triage_cl.domain.facts import Fact, Recorded, from_body
+from triage_cl.usecases.encode import NO_ENCODERS, Encoders
 from triage_cl.usecases.ledger import Admission, Answered, Dispute, Routed
 
 
-class Ledger(LedgerTasks, LedgerOverview):
-    """Facts in order, records by key, over one database (SQLite or PostgreSQL)."""
+class Ledger(LedgerTasks, LedgerVectors, LedgerOverview):
+    """Facts in order, records by key, over one database (SQLite or PostgreSQL); `encoders` make its vectors."""
 
-    def __init__(self, url: str, durable: bool = True, answer_window: timedelta = ANSWER_WINDOW) -> None:
+    def __init__(
+        self,
+        url: str,
+        durable: bool = True,
+        answer_window: timedelta = ANSWER_WINDOW,
+        encoders: Encoders = NO_ENCODERS,
+    ) -> None:
         self.engine = make_engine(url, durable)
+        self.encoders = encoders
         self.answer_window = answer_window
         self._months: set[int] = set()
 
@@ -75,7 +84,7 @@ class Ledger(LedgerTasks, LedgerOverview):
         """Store decided mails; the ids of the new ones, or None if a fact newer than `decided_under` governs."""
         if not admissions:
             return []
-        group = [mail_rows.rows_of(admission) for admission in admissions]
+        group = [mail_rows.rows_of(admission, self.engine.dialect, self.encoders) for admission in admissions]
         self._ensure_partitions({rows.email["month"] for rows in group})
         with writing(self.engine) as connection:
             position, governed_at = mail_rows.governed_at(connection)

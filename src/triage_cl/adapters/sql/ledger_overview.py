@@ -28,7 +28,7 @@ class LedgerOverview:
             return overview_rows.start_of_last(connection, count)
 
     def corrections_since(self, since: datetime, after: int, imported: bool = True) -> int:
-        """Corrections recorded since a time, looked for after a position, with or without those of imported archives."""
+        """Corrections recorded since a time, looked for after a position; those of archives only if `imported`."""
         with reading(self.engine) as connection:
             return overview_rows.corrections_since(connection, since, after, imported)
 

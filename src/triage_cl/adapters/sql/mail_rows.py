@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from triage_cl.adapters.sql import vector_rows
+from triage_cl.adapters.sql.bulk import bulk
 from triage_cl.adapters.sql.fact_rows import chunks
 from triage_cl.adapters.sql.locks import Lock, take
 from triage_cl.adapters.sql.schema import (
@@ -24,11 +26,13 @@ from triage_cl.adapters.sql.schema import (
     payloads,
     quarantine,
     shadow_decisions,
+    vectors,
 )
 from triage_cl.domain.decisions import Action, Decision, ShadowDecision
 from triage_cl.domain.emails import Email, Unreadable
 from triage_cl.domain.facts import GOVERNING
 from triage_cl.domain.versions import entrant_in
+from triage_cl.usecases.encode import NO_ENCODERS, Encoders
 from triage_cl.usecases.ledger import Admission
 
 #: A mail's decision and its payload lie in partitions of the same month.
@@ -47,35 +51,41 @@ def governed_at(connection: sa.Connection) -> tuple[int, int]:
     No other such fact can slip in before the transaction ends.
     """
     take(connection, Lock.GOVERNING, shared=True)
-    position = connection.execute(sa.select(counter.c.position)).scalar_one()
-    last = sa.select(sa.func.max(facts.c.position)).where(facts.c.kind.in_(GOVERNING))
-    return position, connection.execute(last).scalar() or 0
+    last = sa.select(sa.func.max(facts.c.position)).where(facts.c.kind.in_(GOVERNING)).scalar_subquery()
+    position, governed = connection.execute(sa.select(counter.c.position, last)).one()
+    return position, governed or 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """An admission as rows, made before the transaction that stores them; their position is still missing."""
+    """An admission as rows, made ready before the transaction that stores them; their position is still missing."""
 
     admission: Admission
     email: dict[str, Any]
     payload: dict[str, Any]
     decision: dict[str, Any]
     shadows: list[dict[str, Any]]
+    vectors: list[dict[str, Any]]
 
 
-def rows_of(admission: Admission) -> Rows:
-    """The admission's rows."""
+def rows_of(admission: Admission, dialect: sa.Dialect, encoders: Encoders = NO_ENCODERS) -> Rows:
+    """The admission's rows for databases of `dialect`; `encoders` are those that made its vectors."""
     email, decision = admission.email, admission.decision
     month = month_of(decision.decided_at)
     described, payload = text_rows(email, month)
     shadows = [_fields(shadow) for shadow in admission.disagreements]
+    made = [
+        vector_rows.row_of(email.id, month, encoders.of(kind).digest, vector)
+        for kind, vector in admission.vectors.items()
+    ]
     more = {"action": decision.action.value, "drawn": decision.drawn, "month": month}
     return Rows(
         admission,
-        email=described,
-        payload=payload,
-        decision=_fields(decision) | more,
+        email=bulk(emails, dialect).ready(described),
+        payload=bulk(payloads, dialect).ready(payload),
+        decision=bulk(decisions, dialect).ready(_fields(decision) | more),
         shadows=shadows,
+        vectors=made,
     )
 
 
@@ -86,18 +96,29 @@ def admit(connection: sa.Connection, group: Sequence[Rows], position: int) -> li
         rows.email["position"] = rows.decision["position"] = position
     # In one order everywhere: two groups that share mails wait for each other, never both at once.
     wanted = [by_id[id].email for id in sorted(by_id)]
-    inserted = set(connection.scalars(insert_new(connection, emails).returning(emails.c.id), wanted))
-    new = [rows for id, rows in by_id.items() if id in inserted]
+    all_new = bulk(emails, connection.dialect).insert(connection, wanted) == len(wanted)
+    new = list(by_id.values()) if all_new else _stored(connection, by_id)
     if not new:
         return []
-    connection.execute(sa.insert(payloads), [rows.payload for rows in new])
+    bulk(payloads, connection.dialect).insert(connection, [rows.payload for rows in new])
+    made = [vector for rows in new for vector in rows.vectors]
+    if made:
+        connection.execute(sa.insert(vectors), made)
     shadows = [shadow for rows in new for shadow in rows.shadows]
     if shadows:
         connection.execute(sa.insert(shadow_decisions), shadows)
     _count_agreements(connection, [rows.admission for rows in new])
     _number(connection, new)
-    connection.execute(sa.insert(decisions), [rows.decision for rows in new])
+    bulk(decisions, connection.dialect).insert(connection, [rows.decision for rows in new])
     return [rows.email["id"] for rows in new]
+
+
+def _stored(connection: sa.Connection, group: Mapping[str, Rows]) -> list[Rows]:
+    """Those of the group that are there as they are here: a row's digest is salted afresh each time it is made."""
+    stored: set[str] = set()
+    for chunk in chunks(list(group)):
+        stored |= set(connection.scalars(sa.select(emails.c.digest).where(emails.c.id.in_(chunk))))
+    return [rows for rows in group.values() if rows.email["digest"] in stored]
 
 
 def _number(connection: sa.Connection, new: Sequence[Rows]) -> None:

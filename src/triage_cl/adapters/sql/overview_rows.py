@@ -55,7 +55,7 @@ def start_of_last(connection: sa.Connection, count: int) -> datetime | None:
 
 
 def corrections_since(connection: sa.Connection, since: datetime, after: int, imported: bool) -> int:
-    """Corrections recorded since a time, looked for after a position, with or without those of imported archives."""
+    """Corrections recorded since a time, looked for after a position; those of archives only if `imported`."""
     wanted = facts.c.kind == Correction.kind if imported else GIVEN_BY_PEOPLE
     counted = sa.select(sa.func.count()).where(wanted, facts.c.position > after, facts.c.at >= since)
     return int(connection.execute(counted).scalar_one())

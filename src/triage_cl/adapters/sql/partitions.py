@@ -1,6 +1,6 @@
 """Monthly partitions on PostgreSQL, so that a month's rows lie together; SQLite has none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -8,7 +8,9 @@ from triage_cl.adapters.sql.locks import Lock, take
 from triage_cl.adapters.sql.schema import PARTITIONED
 
 
-def ensure_partitions(connection: sa.Connection, months: Iterable[int]) -> None:
+def ensure_partitions(
+    connection: sa.Connection, months: Iterable[int], tables: Sequence[sa.Table] = PARTITIONED
+) -> None:
     """Partitions for these months (such as 202507), made where they are missing.
 
     A partition is made beside its table and then attached, which lets others go on reading and writing; to create it
@@ -18,7 +20,7 @@ def ensure_partitions(connection: sa.Connection, months: Iterable[int]) -> None:
         return
     take(connection, Lock.PARTITIONS)
     for month in sorted(months):
-        for table in PARTITIONED:
+        for table in tables:
             name = f"{table.name}_{month:06d}"
             if connection.scalar(sa.select(sa.func.to_regclass(name))) is None:
                 attach = f"ATTACH PARTITION {name} FOR VALUES IN ({month:d})"

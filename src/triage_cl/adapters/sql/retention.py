@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from triage_cl.adapters.sql.engine import reading, writing
 from triage_cl.adapters.sql.fact_rows import lock_counter
 from triage_cl.adapters.sql.mail_rows import SAME_MAIL
-from triage_cl.adapters.sql.schema import decisions, facts, payloads
+from triage_cl.adapters.sql.schema import decisions, facts, payloads, vectors
 from triage_cl.domain.corrections import Correction
 
 #: How many texts go in one transaction, so that no writer waits long.
@@ -16,7 +16,7 @@ BATCH = 500
 
 
 def forget_texts(engine: sa.Engine, decided_before: datetime) -> int:
-    """Erase sender, subject, body and salt of mail decided before then that has no correction; how many went.
+    """Erase sender, subject, body, salt and vectors of mail decided before then without a correction; how many went.
 
     A mail with a correction is a lesson and keeps its text; a drawn one that nobody answered by now loses it. The
     mail's id, its digest (which nobody can check any more), its decision and every fact stay. SQLite overwrites what it
@@ -27,8 +27,8 @@ def forget_texts(engine: sa.Engine, decided_before: datetime) -> int:
         with writing(engine) as connection:
             # No correction may come between the look for one and the deletion: a learner might have read the text.
             lock_counter(connection)
-            unanswered = payloads.c.email_id.in_(ids) & ~_corrected(payloads.c.email_id)
-            forgotten += connection.execute(sa.delete(payloads).where(unanswered)).rowcount
+            forgotten += _delete(connection, payloads, ids)
+            _delete(connection, vectors, ids)
     _truncate_log(engine)
     return forgotten
 
@@ -50,6 +50,11 @@ def _pages(engine: sa.Engine, decided_before: datetime) -> Iterator[Sequence[str
             return
         yield [row.email_id for row in page]
         after = place > sa.tuple_(page[-1].decided_at, page[-1].email_id)
+
+
+def _delete(connection: sa.Connection, table: sa.Table, ids: Sequence[str]) -> int:
+    unanswered = table.c.email_id.in_(ids) & ~_corrected(table.c.email_id)
+    return connection.execute(sa.delete(table).where(unanswered)).rowcount
 
 
 def _corrected(email_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

@@ -1,8 +1,8 @@
 """The tables: ordered facts with their counter, records, and payloads that can be erased.
 
 Facts get gapless positions in commit order from the one-row `counter`; records are unique by their own key and
-name the position at which they were made; text and sender stand in `payloads` alone. On PostgreSQL `payloads`
-and `decisions` are partitioned by month, so that old text goes by dropping a partition.
+name the position at which they were made; text and sender stand in `payloads` alone, what encoders make of them in
+`vectors`. On PostgreSQL both and `decisions` are partitioned by month, so that old text goes by dropping a partition.
 """
 
 from datetime import UTC, datetime
@@ -99,6 +99,17 @@ payloads = sa.Table(
     postgresql_partition_by="LIST (month)",
 )
 
+#: What an encoder (by its digest) makes of a text, in numbers of two bytes; as personal as the text.
+vectors = sa.Table(
+    "vectors",
+    metadata,
+    sa.Column("email_id", KEY, primary_key=True),
+    sa.Column("month", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("encoder", KEY, primary_key=True),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+    postgresql_partition_by="LIST (month)",
+)
+
 decisions = sa.Table(
     "decisions",
     metadata,
@@ -175,7 +186,7 @@ quarantine = sa.Table(
 )
 
 #: Tables whose rows live in monthly partitions on PostgreSQL.
-PARTITIONED = (payloads, decisions)
+PARTITIONED = (payloads, vectors, decisions)
 
 
 def month_of(at: datetime) -> int:
