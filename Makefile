@@ -98,6 +98,7 @@ $(project): | $(packages)
 # On top of the others, which stay as they are: the lock has only what they lack.
 $(encoder): | $(project)
 	@echo "Installing the encoder's packages into .venv ..."
+	@rm -f $(environment)-encoder-*
 	@$(uv) pip install --quiet --python .venv --no-build --no-deps --compile-bytecode --require-hashes \
 		--requirement encoder.lock
 	@touch $@

@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 
 from tests.test_cli import assert_one_sentence, told, triage
 from tests.tiny_encoder import PLACES, VOCABULARY, WIDTH, a_tiny_encoder
+from triage_cl.adapters.checkup.encoders import encoders as looked_at
+from triage_cl.adapters.checkup.finding import State
 from triage_cl.adapters.encoders.distil import distil, rarity
 from triage_cl.adapters.encoders.export import export
 from triage_cl.adapters.encoders.loading import encoders_in, load_encoder
@@ -278,6 +281,15 @@ def test_a_table_is_known_by_its_content(tiny: Path, tmp_path: Path, caplog: pyt
     assert caplog.messages == []
 
 
+def test_several_threads_share_an_encoder(tiny: Path, tmp_path: Path) -> None:
+    distil(tiny, tmp_path)
+    for encoder in (SentenceEncoder(tiny), StaticVectors(tmp_path)):
+        expected = encoder.encode(MAILS)
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(encoder.encode, [MAILS] * 200))
+        assert all(np.abs(answer - expected).max() <= 2**-11 for answer in answers)
+
+
 def test_what_is_no_folder_is_not_looked_for_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadEncoder, match=r"has no config\.json"):
@@ -294,6 +306,23 @@ def test_a_recipe_s_encoder_that_is_not_set_is_named(tiny: Path) -> None:
         encoders.of("static")
     with pytest.raises(BadSettings, match=r"encoder: .*`triage encoder export`"):
         encoders_in(Settings()).of("sentence")
+
+
+def test_child_processes_find_the_encoder_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRIAGE_ENCODER", "encoder")
+    monkeypatch.setenv("TRIAGE_STATIC_VECTORS", "")
+    environment = Settings().environment()
+    assert environment["TRIAGE_ENCODER"] == str(tmp_path / "encoder")
+    assert "TRIAGE_STATIC_VECTORS" not in environment
+
+
+def test_the_doctor_tells_whether_each_named_encoder_can_be_loaded(tiny: Path, tmp_path: Path) -> None:
+    assert looked_at(Settings()) == []
+    good, bad = looked_at(Settings(encoder=tiny, static_vectors=tmp_path))
+    assert (good.state, good.name) == (State.OK, "sentence encoder")
+    assert SentenceEncoder(tiny).digest in good.found
+    assert (bad.state, bad.name) == (State.WRONG, "static encoder")
 
 
 def test_the_commands_export_distil_and_tell(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triage_cl.adapters.mail import mailbox_file, sources
-from triage_cl.adapters.mail.sources import read_mail
+from triage_cl.adapters.mail.sources import Share, read_mail
 from triage_cl.domain.emails import Message, Unreadable
 from triage_cl.domain.errors import BadArchiveLine, BadInput
 
@@ -284,3 +285,31 @@ def _written(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [SEPARATOR, b"From ann@example.org\n", b"From ", b"\n", b"F", b">From a\n", b"x" * 150, b"\r\n"]
+        ),
+        max_size=20,
+    ).map(b"".join),
+    st.integers(1, 400),
+)
+def test_a_mailbox_has_the_same_messages_however_it_is_read(data: bytes, size: int):
+    with pytest.MonkeyPatch.context() as patch:
+        whole = list(mailbox_file.messages_of(io.BytesIO(data)))
+        patch.setattr(mailbox_file, "_READ_BYTES", size)
+        assert list(mailbox_file.messages_of(io.BytesIO(data))) == whole
+
+
+def test_every_message_is_in_one_share(tmp_path: Path):
+    (tmp_path / "mail").mkdir()
+    for number in range(20):
+        (tmp_path / "mail" / f"{number}.eml").write_bytes(a_mail(f"number {number}"))
+    (tmp_path / "mail" / "empty.eml").write_bytes(b"")
+    lines = [json.dumps({"id": f"{number}", "body": "hello"}) for number in range(20)] + ["no json"]
+    (tmp_path / "mail" / "a.jsonl").write_text("\n".join(lines))
+    shares = [[one.source for one in read_mail(tmp_path, share=Share(number, 3))] for number in (1, 2, 3)]
+    assert sorted(chain.from_iterable(shares)) == sorted(one.source for one in read_mail(tmp_path))
+    assert all(shares)

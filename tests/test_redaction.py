@@ -4,7 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from triage_cl.privacy import redaction
 from triage_cl.privacy.redaction import redact
+from triage_cl.privacy.suspects import suspect_lines
 
 FOUND = {
     "Write to ann@example.org, or <bob.o'neil@mail.example.co.uk>.": "Write to [EMAIL], or <[EMAIL]>.",
@@ -91,6 +93,28 @@ def test_redacting_twice_is_redacting_once(text: str):
     assert redact(redact(text)) == redact(text)
 
 
+def looked_at_everywhere(text: str) -> str:
+    """Redacted without leaving out a line."""
+    while (redacted := redaction._redacted_once(text)) != text:
+        text = redacted
+    return text
+
+
+@given(st.lists(HARD | PIECES, max_size=6).map("\n".join))
+@example("DE12\n345678")
+@example("12345\n67")
+@example("http\n://a.b")
+@example('"a\n"@b.c')
+@example("WwW.a.b\n1.2.3.4\na:1::2")
+def test_lines_that_are_not_looked_at_closely_hold_nothing_to_redact(text: str):
+    assert redact(text) == looked_at_everywhere(text)
+
+
+def test_a_line_without_a_sign_of_an_identifier_is_no_suspect():
+    assert suspect_lines("Dear all,\nwe meet on 4 March 2025 at 10:15: bring 1,250 EUR.\nBest") == []
+    assert suspect_lines("Dear all,\nwrite to ann@example.org.\nBest") == [(10, 35)]
+
+
 @given(st.text(st.sampled_from("0123456789 -"), min_size=1))
 def test_no_seven_digits_in_a_row_are_left(digits: str):
     left = redact("x" + digits + "x")
@@ -106,7 +130,8 @@ def test_an_address_between_blanks_is_found_whatever_stands_around_it(text: str,
 @pytest.mark.parametrize(
     "unit",
     ["1", "@", "a.", " -", "1 - ", "a@", "a@b ", "http://", "x://)", ":", "::1 ", '"a', "www.", "a/@", "1:2:", "中@",
-     "DE12", "2025-03-04 ", "4111 1111 1111 1111 ", "+1", "1.", "f:", "1234567::1", "(1) ", "a", "\n1"],
+     "DE12", "2025-03-04 ", "4111 1111 1111 1111 ", "+1", "1.", "f:", "1234567::1", "(1) ", "a", "\n1", "://",
+     "://1", "12345678 ", "ww."],
 )  # fmt: skip
 def test_a_long_text_of_anything_is_redacted_without_ado(unit: str):
     redacted = redact(unit * (400_000 // len(unit)))

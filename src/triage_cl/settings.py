@@ -9,7 +9,7 @@ from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     subscribers: list[str] = Field([], description="URLs to which every decision is sent, signed.")
     waiting_mails: int = Field(2_000, ge=1, description="Mails that may wait in the service before it answers 429.")
     group: int = Field(64, ge=1, le=5_000, description="Mails decided and stored in one transaction.")
+
+    @field_validator("encoder", "static_vectors", mode="before")
+    @classmethod
+    def _whole(cls, folder: Path | str | None) -> Path | None:
+        """The whole path, for child processes may have another working directory; empty: none."""
+        return Path(folder).resolve() if folder else None
 
     @classmethod
     def settings_customise_sources(

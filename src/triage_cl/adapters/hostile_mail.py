@@ -48,7 +48,12 @@ def hostile_mail() -> Iterator[tuple[str, bytes]]:
     yield from _structures()
     yield from _texts()
     for script, text in SCRIPTS.items():
-        yield f"script: {script}", _mail(f"{text} ".encode() * 20)
+        yield f"script: {script}", mail_saying(text)
+
+
+def mail_saying(text: str) -> bytes:
+    """An ordinary message that says `text` twenty times."""
+    return _mail(f"{text} ".encode() * 20)
 
 
 def _structures() -> Iterator[tuple[str, bytes]]:
@@ -67,9 +72,15 @@ def _structures() -> Iterator[tuple[str, bytes]]:
 
 def _texts() -> Iterator[tuple[str, bytes]]:
     repeated = {
-        "digits": "7", "lonely digits": "1 ", "signs of addresses": "@", "signs of web addresses": "://",
-        "IPv6 addresses": "::1 ", "bank accounts": "DE44 ", "card numbers": "4111 1111 1111 1112 ", "IP addresses": "1.1.1.",
-    }  # fmt: skip
+        "digits": "7",
+        "lonely digits": "1 ",
+        "signs of addresses": "@",
+        "signs of web addresses": "://",
+        "IPv4 addresses": "1.1.1.",
+        "IPv6 addresses": "::1 ",
+        "bank accounts": "DE44 ",
+        "card numbers": "4111 1111 1111 1112 ",
+    }
     for name, text in repeated.items():
         yield f"1 MiB of {name}", _mail(text.encode() * (MIB // len(text)))
     for name, text in {"open tags": "<a ", "comments": "<!--", "references": "&amp;"}.items():

@@ -204,15 +204,15 @@ def _small_vowpal_wabbit(labels: Sequence[str]) -> Contestant:
 #: Ours, in the three ways that it is used.
 ALONE = Peer("triage_cl", _Ours)
 IN_BATCHES = Peer("triage_cl, in batches", _Ours, BATCH, BATCH)
-RIVER_S_WAY = Peer("triage_cl, by River's interface", _river_s_way)
+RIVER_S_WAY = Peer("triage_cl through River", _river_s_way)
 OURS = (ALONE, IN_BATCHES, RIVER_S_WAY)
 
 PEERS = (
     Peer("Vowpal Wabbit", _vowpal_wabbit, package="vowpalwabbit"),
-    Peer("Vowpal Wabbit, small, text as written", _small_vowpal_wabbit, package="vowpalwabbit"),
-    Peer("scikit-learn hashing, SGDClassifier", _ScikitLearn, BATCH, package="sklearn"),
-    Peer("River words, MultinomialNB", _river_counts, package="river"),
-    Peer("River words, SoftmaxRegression", _river_softmax, package="river"),
-    Peer("River words, PAClassifier", _river_planes, package="river"),
-    Peer("River TFIDF, LogisticRegression", _river_tfidf, package="river"),
+    Peer("Vowpal Wabbit, small, as written", _small_vowpal_wabbit, package="vowpalwabbit"),
+    Peer("scikit-learn SGDClassifier", _ScikitLearn, BATCH, package="sklearn"),
+    Peer("River MultinomialNB", _river_counts, package="river"),
+    Peer("River SoftmaxRegression", _river_softmax, package="river"),
+    Peer("River PAClassifier", _river_planes, package="river"),
+    Peer("River TFIDF LogisticRegression", _river_tfidf, package="river"),
 )

@@ -1,9 +1,12 @@
-"""How fast and how right learners are on the same mail, in rounds, so that a busy moment of the machine meets all."""
+"""How fast and how right learners are on the same mail, in rounds, so that a busy moment of the machine meets all.
+
+Rates are by processor time, of one thread each: what else runs on the machine counts little.
+"""
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from triage_cl.adapters.learner_peers import KEY, Contestant, Peer, Text
@@ -67,11 +70,11 @@ def _timed(peer: Peer, labels: Sequence[str], mails: Mails, seconds: float) -> T
     contestant = peer.make(labels)
     gc.collect()
     right: list[bool] = []
-    started, passed = perf_counter(), 0.0
+    started, passed = process_time(), 0.0
     for chunk in mails.chunks(peer.learns):
         predicted = contestant.progress(chunk.texts, chunk.labels)
         right += [one == other for one, other in zip(predicted, chunk.labels, strict=True)]
-        passed = perf_counter() - started
+        passed = process_time() - started
         if passed > seconds:
             break
     return Timed(_predictions_per_second(contestant, peer, mails, len(right), seconds), len(right) / passed, right)
@@ -85,11 +88,11 @@ def _warm(contestant: Contestant, mails: Mails) -> None:
 
 def _predictions_per_second(contestant: Contestant, peer: Peer, mails: Mails, count: int, seconds: float) -> float:
     done = 0
-    started, passed = perf_counter(), 0.0
+    started, passed = process_time(), 0.0
     for chunk in mails.chunks(peer.predicts, count):
         contestant.predict(chunk.texts)
         done += len(chunk.texts)
-        passed = perf_counter() - started
+        passed = process_time() - started
         if passed > seconds:
             break
     return done / passed

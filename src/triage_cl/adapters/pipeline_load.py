@@ -4,12 +4,13 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from triage_cl.adapters.folder_registry import FolderRegistry
 from triage_cl.adapters.lesson_ledger import fill
@@ -48,40 +49,42 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of it, when, and how long each mail took from being read to being durable; in seconds."""
+    """What became of it, when, the time of the processor, and each mail's from being read to being durable; seconds."""
 
     ingested: Ingested
     began: float
     ended: float
+    busy: float
     latencies: Sequence[float]
 
 
 def prepare(home: Path, lessons: int) -> None:
     """A ledger in `home` with a champion that was taught `lessons` generated ones, and its snapshot."""
-    desk, now = open_desk(home), datetime.now(UTC)
-    migrate(desk.ledger.engine)
-    fill(desk.ledger, lessons, desk.keys, SEED)
-    desk.ledger.append([ReviewPolicy()], now)
-    ensure_champion(desk.ledger, FolderRegistry(home / "registry"), DEFAULT_RECIPE, desk.keys.subkey("features"), now)
-    desk.refresh()
-    for learner in desk.learners.values():
-        desk.snapshots.save(learner)
-    desk.ledger.close()
+    now, keys = datetime.now(UTC), Keys.from_seed(SEED)
+    with closing(_ledger(home)) as ledger:
+        migrate(ledger.engine)
+        fill(ledger, lessons, keys, SEED)
+        ledger.append([ReviewPolicy()], now)
+        ensure_champion(ledger, FolderRegistry(home / "registry"), DEFAULT_RECIPE, keys.subkey("features"), now)
+    with ready_desk(home) as desk:
+        for learner in desk.learners.values():
+            desk.snapshots.save(learner)
 
 
-def open_desk(home: Path) -> Desk:
-    """What decides mail over the ledger in `home`."""
-    return Desk(Ledger(f"sqlite:///{home / 'ledger.db'}"), Keys.from_seed(SEED), Snapshots(home / "snapshots"))
+@contextmanager
+def ready_desk(home: Path) -> Iterator[Desk]:
+    """What decides mail over the ledger in `home`; all that is compiled or loaded on first use is there."""
+    with closing(_ledger(home)) as ledger:
+        desk = Desk(ledger, Keys.from_seed(SEED), Snapshots(home / "snapshots"))
+        desk.refresh()
+        message = _WARM.parsed()
+        if isinstance(message, Message):
+            desk.decide([receive(message, desk.keys, datetime.now(UTC))], lambda email: email.received_at)
+        yield desk
 
 
-def ready_desk(home: Path) -> Desk:
-    """The same with all that is compiled or loaded on first use, compiled and loaded."""
-    desk = open_desk(home)
-    desk.refresh()
-    message = _WARM.parsed()
-    if isinstance(message, Message):
-        desk.decide([receive(message, desk.keys, datetime.now(UTC))], lambda email: email.received_at)
-    return desk
+def _ledger(home: Path) -> Ledger:
+    return Ledger(f"sqlite:///{home / 'ledger.db'}")
 
 
 def take_in(template: Path, home: Path, path: Path, processes: int, times: int, group: int) -> tuple[list[Done], int]:
@@ -98,10 +101,8 @@ def take_in(template: Path, home: Path, path: Path, processes: int, times: int, 
 
 
 def _stored(home: Path) -> int:
-    ledger = Ledger(f"sqlite:///{home / 'ledger.db'}")
-    stored = ledger.fed()
-    ledger.close()
-    return stored
+    with closing(_ledger(home)) as ledger:
+        return ledger.fed()
 
 
 def _together(work: Sequence[Work]) -> list[Done]:
@@ -127,7 +128,6 @@ def _together(work: Sequence[Work]) -> list[Done]:
 
 def _work(work: Work, number: int, barrier: Barrier, told: Connection) -> None:
     stay_on_core(number)
-    desk = ready_desk(work.home)
     reading: list[float] = []
     latencies: list[float] = []
 
@@ -135,11 +135,11 @@ def _work(work: Work, number: int, barrier: Barrier, told: Connection) -> None:
         now = perf_counter()
         latencies.extend(now - read_at for read_at in reading[len(latencies) : so_far.mails])
 
-    barrier.wait(PATIENCE)
-    began = perf_counter()
-    ingested = ingest(desk, _mail(work, reading), lambda: datetime.now(UTC), work.group, progress=durable)
-    told.send(Done(ingested, began, perf_counter(), latencies))
-    desk.ledger.close()
+    with ready_desk(work.home) as desk:
+        barrier.wait(PATIENCE)
+        began, busy = perf_counter(), process_time()
+        ingested = ingest(desk, _mail(work, reading), lambda: datetime.now(UTC), work.group, progress=durable)
+        told.send(Done(ingested, began, perf_counter(), process_time() - busy, latencies))
 
 
 def stay_on_core(number: int) -> None:

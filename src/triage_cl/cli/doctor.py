@@ -31,6 +31,7 @@ def doctor(json: Json = None) -> None:
 
 def _look() -> "list[Finding]":
     from triage_cl.adapters.checkup.data import data
+    from triage_cl.adapters.checkup.encoders import encoders
     from triage_cl.adapters.checkup.finding import wrong
     from triage_cl.adapters.checkup.installation import installation
     from triage_cl.adapters.checkup.servers import servers
@@ -43,7 +44,7 @@ def _look() -> "list[Finding]":
         settings = load_settings()
     except BadSettings as error:
         return [*installed, wrong("settings", str(error), "Correct the environment or triage.toml.")]
-    return [*installed, *data(settings), *servers(settings)]
+    return [*installed, *encoders(settings), *data(settings), *servers(settings)]
 
 
 def _print(found: "list[Finding]") -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from triage_cl.learning.arithmetic import exponential
 from triage_cl.learning.compiling import compiled
+from triage_cl.learning.prefetching import prefetch_rows
 from triage_cl.learning.softmax import add_weights, weigh
 from triage_cl.learning.words import SENDER, SUBJECT, THREAD, WORDS
 
@@ -167,6 +168,7 @@ def believe_mails(
     usual = usual_odds(words_of, weights.shape[1])
     for mail in range(starts.size - 1):
         here, size = slice(starts[mail], starts[mail + 1]), starts[mail + 1] - starts[mail]
+        prefetch_rows(rows, indices[here], logarithms, counted, weights)
         weigh(rows, logarithms, lessons, indices[here], values[here], bounds[mail], found, weighed)
         gather(found[:size], weighed, bounds[mail], weights, counted, totals, counts, usual, evidence)
         believe(calibration, evidence, softened, probabilities[mail])
@@ -194,6 +196,7 @@ def gather_mails(
     for mail in range(starts.size - 1):
         here, size = slice(starts[mail], starts[mail + 1]), starts[mail + 1] - starts[mail]
         found, weighed = np.empty(size, np.int32), np.empty(size, np.float32)
+        prefetch_rows(rows, indices[here], logarithms, counted, weights)
         weigh(rows, logarithms, lessons, indices[here], values[here], bounds[mail], found, weighed)
         gather(found, weighed, bounds[mail], weights, counted, totals, counts, usual, evidence[mail])
     return evidence

@@ -50,17 +50,23 @@ class JoinedEnsemble:
 
         ValueError for a vector of another length than those before.
         """
-        vector, known = self._vector(features), self.classes
+        vector = self._vector(features)
         if vector is not None:
             self._dense.check(vector)
-        if vector is not None and self._dense.taught and label in known:
-            [evidence] = self._evidence([features], [vector])
-            softened, believed = np.empty((TEMPERATURES, len(known))), np.empty(len(known))
-            appraise(self._calibration, evidence, known.index(label), float(weight), softened, believed)
+            self._appraise(features, vector, label, weight)
         self._hashed.learn(features, label, weight)
         if vector is not None:
             classes = self.classes
             self._dense.learn(vector, classes.index(label), len(classes))
+
+    def _appraise(self, features: Features, vector: NDArray[np.float32], label: str, weight: float) -> None:
+        """Learn what the experts are worth from what they say before a lesson, if they know its class."""
+        classes = self.classes
+        if not self._dense.taught or label not in classes:
+            return
+        [evidence] = self._evidence([features], [vector])
+        softened, believed = np.empty((TEMPERATURES, len(classes))), np.empty(len(classes))
+        appraise(self._calibration, evidence, classes.index(label), float(weight), softened, believed)
 
     def probabilities(self, features: Sequence[Features]) -> NDArray[np.float64]:
         """A row for each mail, a column for each of `classes`; rows sum to 1, and each is as if it were alone."""

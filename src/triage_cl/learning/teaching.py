@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from triage_cl.learning.arithmetic import exponential, logarithm
 from triage_cl.learning.compiling import compiled
 from triage_cl.learning.experts import EXPERTS, TEMPERATURES, believe, gather, usual_odds
+from triage_cl.learning.prefetching import prefetch_rows
 from triage_cl.learning.softmax import weigh
 from triage_cl.learning.words import SENDER, SUBJECT, THREAD, WORDS
 
@@ -161,6 +162,7 @@ def learn_lesson(
     evidence = np.empty((EXPERTS, width), np.float32)
     believed = np.empty(classes, np.float64)
     slopes = np.empty(width, np.float32)
+    prefetch_rows(rows, indices, logarithms, counted, weights)
     weigh(rows, logarithms, lessons, indices, values, bounds, found, weighed)
     usual = usual_odds(words_of, width)
     gather(found, weighed, bounds, weights, counted, totals, counts, usual, evidence)

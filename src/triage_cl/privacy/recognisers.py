@@ -38,6 +38,7 @@ _URL_REST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\])?[^\s<>\"\[\]]*[^\s<>\"\[\].,;:!?
 _LONGEST_SCHEME = 16
 
 _IPV4 = re.compile(r"\d(?<!\d\d)(?<!\d\.\d)\d{0,2}(?:\.\d{1,3}){3}(?!\d|\.\d)")
+_DIGIT = re.compile(r"\d")
 _IPV6_HINT = re.compile(r"::|:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}+:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?(?![\w:])")
 
@@ -122,7 +123,7 @@ def _word_around(text: str, at: int, earliest: int) -> Span:
 def _is_ipv6(text: str) -> bool:
     shortened = text.count("::")
     complete = shortened == 1 or (not shortened and text.count(":") == 7)
-    return complete and any(character.isdecimal() for character in text)
+    return complete and _DIGIT.search(text) is not None
 
 
 def _apart(spans: list[Span]) -> Iterator[Span]:

@@ -119,7 +119,8 @@ class Desk:
             )
             for i, email in enumerate(emails)
         ]
-        return [replace(each, vectors=features[i].vectors) for i, each in enumerate(admissions)]
+        pairs = zip(admissions, features, strict=True)
+        return [replace(each, vectors=mine.vectors) if mine.vectors else each for each, mine in pairs]
 
     def _admission(
         self, email: Email, conclusion: Conclusion, unseen: float | None, shadow: Conclusion | None, at: datetime

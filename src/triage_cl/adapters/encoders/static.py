@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ class StaticVectors:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._table = _load(folder)
+        # The library sets up its tokenizer for each call; two threads would collide there.
+        self._turn = Lock()
         self.dimensions: int = int(self._table.dim)
         self.digest = digest_of([folder / name for name in FILES], [VERSION])
 
@@ -36,7 +39,8 @@ class StaticVectors:
         if not texts:
             return np.zeros((0, self.dimensions), np.float32)
         part = [beginning(text, LONGEST_TEXT) for text in texts]
-        means = self._table.encode(part, max_length=LONGEST_TOKENS, normalize=False, use_multiprocessing=False)
+        with self._turn:
+            means = self._table.encode(part, max_length=LONGEST_TOKENS, normalize=False, use_multiprocessing=False)
         return rounded(np.asarray(means, np.float32))
 
 

@@ -10,7 +10,7 @@ _SEPARATOR = re.compile(rb"\nFrom (?:.*\d\d:\d\d.*\d{4}|\S+@\S+\s*$)")
 _SIGN = b"\nFrom "
 _LONGEST_SEPARATOR = 200
 _QUOTED_FROM = re.compile(rb"(?m)^>(>*From )")
-_READ_BYTES = 256 * 2**10
+_READ_BYTES = 64 * 2**10
 
 
 def messages_of(stream: BinaryIO) -> Iterator[bytes | None]:
@@ -58,4 +58,4 @@ def _unquoted(pieces: list[bytes], size: int) -> bytes | None:
     if size > MAX_MESSAGE_BYTES:
         return None
     raw = b"".join(pieces)
-    return _QUOTED_FROM.sub(rb"\1", raw) if b"\n>" in raw else raw
+    return _QUOTED_FROM.sub(rb"\1", raw) if b">From " in raw and b"\n>" in raw else raw

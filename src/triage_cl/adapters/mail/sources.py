@@ -36,6 +36,7 @@ class Raw:
 Found = Iterator[Raw | Message | Unreadable]
 
 _HEAD_BYTES = 512
+_BUFFER_BYTES = 64 * 2**10
 _UNPACKERS: dict[bytes, Callable[[Any], Any]] = {
     GZIP_MAGIC: lambda stream: gzip.GzipFile(fileobj=stream),
     b"BZh": bz2.BZ2File,
@@ -152,8 +153,7 @@ def read_stream(stream: BinaryIO, name: str, strict: bool, nesting: int = 0) -> 
 
 
 def _read_undamaged(stream: BinaryIO, name: str, strict: bool, nesting: int) -> Found:
-    head = stream.read(_HEAD_BYTES)
-    rewound: BinaryIO = io.BufferedReader(_Rewound(head, stream))
+    head, rewound = _looked_into(stream)
     unpack = next((unpack for magic, unpack in _UNPACKERS.items() if head.startswith(magic)), None)
     if nesting > MAX_NESTING:
         yield Unreadable(name, "packed too deeply")
@@ -170,6 +170,14 @@ def _read_undamaged(stream: BinaryIO, name: str, strict: bool, nesting: int) -> 
         yield from read_lines(rewound, name, strict)
     else:
         yield Raw(rewound.read(MAX_MESSAGE_BYTES + 1), name)
+
+
+def _looked_into(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
+    """The first bytes of a stream, and the stream as if nobody had looked."""
+    if isinstance(stream, io.BufferedReader) and len(head := stream.peek(_HEAD_BYTES)) >= _HEAD_BYTES:
+        return head[:_HEAD_BYTES], stream
+    head = stream.read(_HEAD_BYTES)
+    return head, io.BufferedReader(_Rewound(head, stream), _BUFFER_BYTES)
 
 
 def _zip(stream: BinaryIO, name: str, strict: bool, nesting: int) -> Found:
