@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage_cl.learning.hashing import BUCKET_BITS, Features, describe, describe_many, pack
-from triage_cl.learning.siphash import keyed_hash
+from triage_cl.learning.siphash import PADDING, keyed_hash
 from triage_cl.learning.words import (
     BLOCKS,
     FINE_WORDS,
@@ -44,13 +44,13 @@ def block(features: Features, number: int) -> list[int]:
 
 @settings(max_examples=200, deadline=None)
 @given(any_mail)
-def test_features_are_ascending_and_distinct_in_each_block(email: dict[str, str]) -> None:
+def test_features_are_distinct_in_each_block(email: dict[str, str]) -> None:
     features = describe(KEY, email)
     assert (features.indices.dtype, features.values.dtype) == (np.uint32, np.float32)
     assert features.bounds[0] == 0
     assert features.bounds[BLOCKS] == features.indices.size == features.values.size
     for number in range(BLOCKS):
-        assert block(features, number) == sorted(set(block(features, number)))
+        assert len(block(features, number)) == len(set(block(features, number)))
     assert features.indices.max(initial=0) < 2**BUCKET_BITS
     assert (features.values >= 1).all()
 
@@ -161,7 +161,7 @@ def test_letters_that_are_slow_to_normalise_are_described(letters: str) -> None:
 
 def test_a_key_and_a_mail_have_the_same_features_for_ever() -> None:
     features = describe(b"key", {"subject": "Rent", "body": "größe 東京", "sender": "ann@one.example"})
-    assert features.indices.tolist() == [164857, 325282, 334867, 616857, 913162, 14740, 512856, 222141, 839115, 280927]
+    assert features.indices.tolist() == [325282, 616857, 164857, 334867, 913162, 512856, 14740, 222141, 839115, 280927]
 
 
 def rotated(x: int, by: int) -> int:
@@ -202,6 +202,6 @@ def test_the_comparison_gives_the_value_in_the_paper() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=40), st.integers(0, WORD_64), st.integers(0, WORD_64))
 def test_the_keyed_hash_is_siphash_1_3(message: bytes, k0: int, k1: int) -> None:
-    text = np.frombuffer(b"#" + message + b"#", np.uint8)
+    text = np.frombuffer(b"#" + message + b"#" * PADDING, np.uint8)
     hashed = keyed_hash(text, 1, 1 + len(message), np.uint64(k0), np.uint64(k1))
     assert int(hashed) == sip_hash(message, k0, k1, 1, 3)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import asdict
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -15,7 +16,7 @@ from alembic.script import ScriptDirectory
 
 from tests.builders import NOON, NOW, a_correction, after, an_admission, one_of_each_kind
 from triage_cl.adapters.sql.ledger import Ledger
-from triage_cl.adapters.sql.mail_rows import rows_of
+from triage_cl.adapters.sql.mail_rows import text_rows
 from triage_cl.adapters.sql.migrate import HEAD, MIGRATIONS, REVISIONS, is_current, migrate, revision_of
 from triage_cl.adapters.sql.partitions import ensure_partitions
 from triage_cl.adapters.sql.schema import decisions, metadata, month_of, payloads
@@ -52,8 +53,11 @@ def admit_at_first_revision(ledger: Ledger, admissions: list[Admission]) -> None
         months = {month_of(admission.decision.decided_at) for admission in admissions}
         ensure_partitions(connection, months, [payloads, decisions])
         was.reflect(connection, only=["emails", "payloads", "decisions"])
-        for rows in map(rows_of, admissions):
-            for name, row in (("emails", rows.email), ("payloads", rows.payload), ("decisions", rows.decision)):
+        for admission in admissions:
+            decision, month = admission.decision, month_of(admission.decision.decided_at)
+            email, payload = text_rows(admission.email, month)
+            decided = asdict(decision) | {"action": decision.action.value, "drawn": decision.drawn, "month": month}
+            for name, row in (("emails", email), ("payloads", payload), ("decisions", decided)):
                 columns = {
                     column.name: getattr(metadata.tables[name].c, column.name).type for column in was.tables[name].c
                 }

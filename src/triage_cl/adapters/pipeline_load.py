@@ -13,7 +13,6 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 from triage_cl.adapters.folder_registry import FolderRegistry
-from triage_cl.adapters.lesson_ledger import fill
 from triage_cl.adapters.mail.sources import Raw, Share, read_raw
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.migrate import migrate
@@ -22,13 +21,16 @@ from triage_cl.domain.errors import TriageError
 from triage_cl.domain.review import ReviewPolicy
 from triage_cl.learning.recipes import DEFAULT_RECIPE
 from triage_cl.privacy.keys import Keys
+from triage_cl.synthesis.labelled_mail import long_mail
 from triage_cl.usecases.ingest import Ingested, ingest
 from triage_cl.usecases.receive import receive
 from triage_cl.usecases.retrain import ensure_champion
 from triage_cl.usecases.snapshots import Snapshots
+from triage_cl.usecases.teach_archive import teach_archive
 from triage_cl.usecases.triage import Desk
 
 SEED = 0
+LARGE_GROUP = 1_000
 
 #: Seconds that processes wait for each other before they begin.
 PATIENCE = 120.0
@@ -59,16 +61,30 @@ class Done:
 
 
 def prepare(home: Path, lessons: int) -> None:
-    """A ledger in `home` with a champion that was taught `lessons` generated ones, and its snapshot."""
+    """A ledger in `home` with a champion and its snapshot, taught `lessons` generated mails of 20 departments."""
     now, keys = datetime.now(UTC), Keys.from_seed(SEED)
     with closing(_ledger(home)) as ledger:
         migrate(ledger.engine)
-        fill(ledger, lessons, keys, SEED)
+        teach_archive(ledger, keys, _lessons(lessons), lambda: now, LARGE_GROUP)
         ledger.append([ReviewPolicy()], now)
         ensure_champion(ledger, FolderRegistry(home / "registry"), DEFAULT_RECIPE, keys.subkey("features"), now)
     with ready_desk(home) as desk:
         for learner in desk.learners.values():
             desk.snapshots.save(learner)
+
+
+def _lessons(count: int) -> Iterator[Message]:
+    for number, mail in enumerate(long_mail(SEED, count)):
+        yield Message(
+            source="generated",
+            key=f"{number}",
+            sender=mail.sender,
+            subject=mail.subject,
+            body=mail.body,
+            received_at=mail.received_at,
+            thread=mail.thread,
+            department=mail.label,
+        )
 
 
 @contextmanager

@@ -19,7 +19,7 @@ ROUNDS = 3
 #: A round lasts about so long: shorter mail is taken in several times, each time as other mail.
 ROUND_SECONDS = 5.0
 
-SAMPLE_SECONDS = 0.25
+SAMPLE_SECONDS = 1.0
 
 
 def plug_into(commands: typer.Typer) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from triage_cl.learning.arithmetic import exponential
 from triage_cl.learning.compiling import compiled
-from triage_cl.learning.prefetching import prefetch_rows
+from triage_cl.learning.memory import prefetch_rows
 from triage_cl.learning.softmax import add_weights, weigh
 from triage_cl.learning.words import SENDER, SUBJECT, THREAD, WORDS
 
@@ -38,8 +38,8 @@ def uncalibrated(*worth: float) -> NDArray[np.float64]:
 #: What the experts on hashed features are worth at first, 1.5, 5 and 2, as logarithms.
 WORTH = (0.4054651081081644, 1.6094379124341003, 0.6931471805599453)
 
-# A share q of the lessons with a word counts q / (1 + _SURE - q): the odds, held back where all were of one class.
-_SURE = np.float32(0.3)
+# A share q of the lessons with a word counts q / (_SURE - q): the odds, held back where all were of one class.
+_SURE = np.float32(1.3)
 # Lessons of no class that are added to those that had a feature.
 _UNSURE = np.float32(1.0)
 
@@ -47,7 +47,7 @@ _UNSURE = np.float32(1.0)
 @compiled
 def odds(share: np.float32) -> np.float32:
     """What the share of a class among lessons says for it."""
-    return share / (np.float32(1.0) + _SURE - share)
+    return share / (_SURE - share)
 
 
 @compiled
@@ -73,10 +73,10 @@ def gather(
     for i in range(bounds[WORDS], bounds[SUBJECT + 1]):
         row = counted[found[i]] if found[i] >= 0 else -1
         if row >= 0:
-            part = np.float32(1.0) / (totals[row] + _UNSURE)
+            most = _SURE * (totals[row] + _UNSURE)
             known += weighed[i]
             for c in range(said.size):
-                said[c] += weighed[i] * odds(counts[row, c] * part)
+                said[c] += weighed[i] * (counts[row, c] / (most - counts[row, c]))
     for c in range(said.size):
         said[c] -= known * usual[c]
     said = evidence[2]

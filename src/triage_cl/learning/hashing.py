@@ -8,15 +8,15 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, groupby, pairwise
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from triage_cl.learning.siphash import keyed_hash
-from triage_cl.learning.words import BLOCKS, DOMAIN, NUMBERS, SENDER, SUBJECT, THREAD, WORDS, hashed_blocks, occurrences
+from triage_cl.learning.siphash import PADDING, keyed_hash
+from triage_cl.learning.words import BLOCKS, DOMAIN, NUMBERS, SENDER, SUBJECT, THREAD, WORDS, hashed_mails, occurrences
 
 #: Changes whenever the same mail would get other features.
 FEATURES_VERSION = 2
@@ -24,9 +24,10 @@ FEATURES_VERSION = 2
 #: Features are hashed to 2 to the power of this many buckets.
 BUCKET_BITS = 20
 
-#: A longer text is cut, in characters.
-LONGEST_TEXT = 50_000
+#: A longer text is cut, in characters: what a mail is about stands at its beginning.
+LONGEST_TEXT = 4_000
 
+_ENDING = bytes(1 + PADDING)
 _PIECE = re.compile(r".{1,199}(?:\s|\Z)|.{1,200}", re.DOTALL)
 
 
@@ -34,10 +35,10 @@ _PIECE = re.compile(r".{1,199}(?:\s|\Z)|.{1,200}", re.DOTALL)
 class Features:
     """The hashed description of one mail, in blocks (`words.WORDS` and so on): block b is `bounds[b]:bounds[b + 1]`.
 
-    `indices` is uint32, below 2 ** BUCKET_BITS, ascending and distinct within each block; `values` is float32 of the
-    same length: 1 + log(occurrences), or the number itself; `bounds` is int32 of length BLOCKS + 1. A mail without a
-    word has no features. `vectors` holds what encoders make of the mail, by their kind ("static", "sentence"), where a
-    recipe asks for it.
+    `indices` is uint32, below 2 ** BUCKET_BITS, distinct and in the order of the text within each block; `values` is
+    float32 of the same length: 1 + log(occurrences), or the number itself; `bounds` is int32 of length BLOCKS + 1. A
+    mail without a word has no features. `vectors` holds what encoders make of the mail, by their kind ("static",
+    "sentence"), where a recipe asks for it.
     """
 
     indices: NDArray[np.uint32]
@@ -64,20 +65,41 @@ def describe(key: bytes, email: Mapping[str, Any], bits: int = BUCKET_BITS) -> F
     whole and what follows its "@"; a thread is one. A number is one feature with its value; 0, None and what is not
     finite is none. `key` is any secret; under another one the same word has another bucket. TypeError for other values.
     """
-    texts = {name: value for name, value in email.items() if isinstance(value, str)}
-    layout = _layout(key, tuple(texts))
-    text, ends = _end_to_end(layout, texts)
-    indices, values, bounds = hashed_blocks(text, ends, layout.keys, layout.kinds, bits)
-    if len(texts) == len(email):
-        return Features(indices, values, bounds)
-    buckets, numbers = _numbers(key, email, bits)
-    bounds[NUMBERS + 1 :] += buckets.size
-    return Features(np.concatenate([indices, buckets]), np.concatenate([values, numbers]), bounds)
+    return _described(key, _texts_in(email), [email], bits)[0]
 
 
 def describe_many(key: bytes, emails: Iterable[Mapping[str, Any]], bits: int = BUCKET_BITS) -> list[Features]:
     """The features of several mails, each as `describe` gives them."""
-    return [describe(key, email, bits) for email in emails]
+    described: list[Features] = []
+    for names, alike in groupby(emails, _texts_in):
+        described += _described(key, names, list(alike), bits)
+    return described
+
+
+def _texts_in(email: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple([name for name, value in email.items() if isinstance(value, str)])
+
+
+def _described(key: bytes, names: tuple[str, ...], emails: Sequence[Mapping[str, Any]], bits: int) -> list[Features]:
+    """The features of mails whose texts are of the same namespaces."""
+    layout = _layout(key, names)
+    texts = [_end_to_end(layout, email) for email in emails]
+    begins = np.array([0, *accumulate(map(len, texts[:-1]))])
+    text = np.frombuffer(b"".join(texts), np.uint8)
+    starts, indices, values, bounds = hashed_mails(text, begins, layout.keys, layout.kinds, bits)
+    spans = pairwise(starts.tolist())
+    described = [Features(indices[s:e], values[s:e], own) for (s, e), own in zip(spans, bounds, strict=True)]
+    return [
+        features if len(names) == len(email) else _with_numbers(features, key, email, bits)
+        for features, email in zip(described, emails, strict=True)
+    ]
+
+
+def _with_numbers(features: Features, key: bytes, email: Mapping[str, Any], bits: int) -> Features:
+    buckets, numbers = _numbers(key, email, bits)
+    bounds = features.bounds.copy()
+    bounds[NUMBERS + 1 :] += buckets.size
+    return Features(np.concatenate([features.indices, buckets]), np.concatenate([features.values, numbers]), bounds)
 
 
 def spellings(key: bytes, email: Mapping[str, str], bits: int = BUCKET_BITS) -> list[tuple[int, int, str]]:
@@ -87,15 +109,16 @@ def spellings(key: bytes, email: Mapping[str, str], bits: int = BUCKET_BITS) -> 
     has what stands between its words, a prefix all of its word.
     """
     layout = _layout(key, tuple(email))
-    text, ends = _end_to_end(layout, email)
-    found, spans = occurrences(text, ends, layout.keys, layout.kinds, bits)
+    text = np.frombuffer(_end_to_end(layout, email), np.uint8)
+    found, spans = occurrences(text, layout.keys, layout.kinds, bits)
     blocks, buckets = found >> bits, found & ((1 << bits) - 1)
-    fields = np.searchsorted(ends, spans[:, 0], side="right")
+    ends = np.flatnonzero(text == 0)[: len(layout.fields)]
+    fields = np.searchsorted(ends, spans[:, 0])
     spelled: list[tuple[int, int, str]] = []
-    for field, (name, kind, _) in enumerate(layout.fields):
+    for field, (name, kind) in enumerate(layout.fields):
         if kind <= SUBJECT:
             here = fields == field
-            slices = _slices(_letters(email[name]), spans[here] - (ends[field - 1] if field else 0))
+            slices = _slices(_letters(email[name]), spans[here] - (ends[field - 1] + 1 if field else 0))
             spelled += zip(blocks[here].tolist(), buckets[here].tolist(), slices, strict=True)
     return spelled
 
@@ -117,9 +140,10 @@ def pack(features: Sequence[Features]) -> Packed:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The fields of a mail in the order of hashing: namespace, kind, and whether only what follows its "@"."""
+    """The fields of a mail in the order of hashing, with their kinds; whence they come: all or what follows an "@"."""
 
-    fields: tuple[tuple[str, int, bool], ...]
+    fields: tuple[tuple[str, int], ...]
+    sources: tuple[tuple[str, bool], ...]
     keys: NDArray[np.uint64]
     kinds: NDArray[np.int64]
 
@@ -137,19 +161,26 @@ def _layout(key: bytes, namespaces: tuple[str, ...]) -> _Layout:
         fields.append(("body", WORDS, False))
     names = [f"{name} domain" if part else name for name, _, part in fields]
     keys = np.array([_subkey(key, name) for name in [*names, "body"]], np.uint64)
-    return _Layout(tuple(fields), keys, np.array([kind for _, kind, _ in fields], np.int64))
+    return _Layout(
+        tuple((name, kind) for name, kind, _ in fields),
+        tuple((name, part) for name, _, part in fields),
+        keys,
+        np.array([kind for _, kind, _ in fields], np.int64),
+    )
 
 
-def _end_to_end(layout: _Layout, email: Mapping[str, str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    contents = [
-        _lowered(_letters(email[name].rpartition("@")[2] if part else email[name])) for name, _, part in layout.fields
-    ]
-    return np.frombuffer(b"".join(contents), np.uint8), np.array([*accumulate(map(len, contents))], np.int64)
+def _end_to_end(layout: _Layout, email: Mapping[str, str]) -> bytes:
+    """The fields as `hashed_mails` reads them; zero bytes within them are blanks."""
+    texts = [email[name].rpartition("@")[2] if part else email[name] for name, part in layout.sources]
+    joined = "\0".join([text[:LONGEST_TEXT] for text in texts])
+    if not joined.isascii() or joined.count("\0") >= len(texts):
+        joined = "\0".join(map(_letters, texts))
+    return _lowered(joined) + _ENDING
 
 
 def _letters(text: str) -> str:
-    """The text in compatibility forms (NFKC), cut."""
-    text = text[:LONGEST_TEXT]
+    """The text in compatibility forms (NFKC), cut, without zero bytes."""
+    text = text[:LONGEST_TEXT].replace("\0", " ")
     if text.isascii():
         return text
     # In pieces, between words where there are any: normalising takes time quadratic in a run of combining marks, and
@@ -192,9 +223,9 @@ def _numbers(key: bytes, email: Mapping[str, Any], bits: int) -> tuple[NDArray[n
 
 @lru_cache(maxsize=4096)
 def _bucket(key: bytes, name: str, bits: int) -> int:
-    text = np.frombuffer(name.encode("utf-8", "surrogatepass"), np.uint8)
+    text = np.frombuffer(name.encode("utf-8", "surrogatepass") + _ENDING, np.uint8)
     k0, k1 = _subkey(key, "number")
-    return int(keyed_hash(text, 0, text.size, np.uint64(k0), np.uint64(k1))) >> (64 - bits)
+    return int(keyed_hash(text, 0, text.size - len(_ENDING), np.uint64(k0), np.uint64(k1))) >> (64 - bits)
 
 
 def _subkey(key: bytes, namespace: str) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from triage_cl.learning.arithmetic import exponential, logarithm
 from triage_cl.learning.compiling import compiled
 from triage_cl.learning.experts import EXPERTS, TEMPERATURES, believe, gather, usual_odds
-from triage_cl.learning.prefetching import prefetch_rows
+from triage_cl.learning.memory import prefetch_rows
 from triage_cl.learning.softmax import weigh
 from triage_cl.learning.words import SENDER, SUBJECT, THREAD, WORDS
 

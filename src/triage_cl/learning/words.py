@@ -4,6 +4,8 @@ Words are runs of letters, digits and underscores in any script. Scripts written
 Thai and their neighbours) give one word a character, so that their pairs are the character bigrams.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,10 +26,11 @@ FINE_WORDS = 100
 #: A longer word counts by its first letters as well, in characters: endings and slips of the pen matter less so.
 PREFIX = 4
 
-_BLOCK_BITS = 3  # of the blocks that are hashed from text
 _MOST_OF_A_WORD = 4  # occurrences that one word can make
 
 _SEPARATOR, _LETTER, _WORD = 0, 1, 2
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 # What a byte is, where it stands for a character by itself.
 _ASCII = np.array(
@@ -119,107 +122,219 @@ def _next_word(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int, in
 
 
 @compiled
-def occurrences(
-    text: NDArray[np.uint8], ends: NDArray[np.int64], keys: NDArray[np.uint64], kinds: NDArray[np.int64], bits: int
-) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    """Every feature in the order of the text, as block << bits | bucket, and the bytes where its words begin and end.
+def _words_in_ascii(text: NDArray[np.uint8], at: int, end: int, words: NDArray[np.int32]) -> int:
+    """What `_words` gives for ASCII alone. Nothing branches on a byte: guessing where words end is what takes time."""
+    edges = np.empty(end - at + 1, np.int32)
+    count = inside = 0
+    for i in range(at, end):
+        now = int(_ASCII[text[i]]) & _LETTER
+        edges[count] = i
+        count += inside ^ now
+        inside = now
+    edges[count] = end
+    found = min((count + inside) // 2, len(words))
+    for i in range(found):
+        start, stop = edges[2 * i], edges[2 * i + 1]
+        words[i, 0], words[i, 1] = start, stop
+        words[i, 2] = start + PREFIX if stop - start > PREFIX else 0
+    return found
 
-    The arguments are those of `hashed_blocks`. A prefix has the bytes of its whole word.
+
+@compiled
+def _words(text: NDArray[np.uint8], at: int, end: int, words: NDArray[np.int32]) -> int:
+    """Where each word begins and ends, and its prefix ends: 0 for one without, -1 for one that stands alone.
+
+    Returns how many words there are, at most as many as there is room for.
     """
-    room = min(2 * text.size + 2 * ends.size, MOST_OCCURRENCES) + _MOST_OF_A_WORD
-    found = np.empty(room, np.uint32)
-    spans = np.empty((room, 2), np.int32)
+    highest = 0
+    for i in range(at, end):
+        highest |= text[i]
+    if highest < 0x80:
+        return _words_in_ascii(text, at, end, words)
+    count = 0
+    while count < len(words):
+        start, at, letters, cut = _next_word(text, at, end)
+        if start == end:
+            break
+        words[count, 0], words[count, 1] = start, at
+        words[count, 2] = cut if letters > PREFIX else (0 if letters else -1)
+        count += 1
+    return count
+
+
+@compiled
+def _end_of_field(text: NDArray[np.uint8], at: int) -> int:
+    while text[at]:
+        at += 1
+    return at
+
+
+@compiled
+def _occurrences(
+    text: NDArray[np.uint8],
+    keys: NDArray[np.uint64],
+    kinds: NDArray[np.int64],
+    bits: int,
+    begin_of_field: int,
+    words: NDArray[np.int32],
+    found: NDArray[np.uint32],
+    spans: NDArray[np.int32],
+) -> int:
+    """Into `found` every feature in the order of the text; into `spans`, if there is room, where it stands.
+
+    Returns how many there are. A prefix stands where its whole word does. `words` is room to work in.
+    """
     down = np.uint64(64 - bits)
     shared0, shared1 = keys[-1, 0], keys[-1, 1]
     n = 0
-    at = 0
-    for field in range(ends.size):
-        end = ends[field]
+    for field in range(kinds.size):
         kind = kinds[field]
         k0, k1 = keys[field, 0], keys[field, 1]
+        at, end = begin_of_field, _end_of_field(text, begin_of_field)
+        begin_of_field = end + 1
         if kind > SUBJECT:
             if at < end:
                 found[n] = (kind << bits) | int(keyed_hash(text, at, end, k0, k1) >> down)
-                spans[n, 0], spans[n, 1] = at, end
+                if spans.size:
+                    spans[n, 0], spans[n, 1] = at, end
                 n += 1
-            at = end
             continue
         previous = _U0
-        begun = -1
         fine = FINE_WORDS
-        while n < room - _MOST_OF_A_WORD:
-            start, at, letters, cut = _next_word(text, at, end)
-            if start == end:
+        for i in range(_words(text, at, end, words)):
+            if n > found.size - _MOST_OF_A_WORD:
                 break
-            begin = n
-            word = keyed_hash(text, start, at, k0, k1)
+            start, stop, cut = int(words[i, 0]), int(words[i, 1]), int(words[i, 2])
+            first = n
+            word = keyed_hash(text, start, stop, k0, k1)
             found[n] = (kind << bits) | int(word >> down)
             n += 1
             if kind == SUBJECT:
-                found[n] = (WORDS << bits) | int(keyed_hash(text, start, at, shared0, shared1) >> down)
+                found[n] = (WORDS << bits) | int(keyed_hash(text, start, stop, shared0, shared1) >> down)
                 n += 1
-            if letters > PREFIX and fine > 0:
-                found[n] = (PREFIXES << bits) | int(
-                    keyed_hash(text, start, cut, shared0 ^ _PREFIX_SALT, shared1) >> down
-                )
+            if cut > 0 and fine > 0:
+                prefix = keyed_hash(text, start, cut, shared0 ^ _PREFIX_SALT, shared1)
+                found[n] = (PREFIXES << bits) | int(prefix >> down)
                 n += 1
-            for i in range(begin, n):
-                spans[i, 0], spans[i, 1] = start, at
-            if begun >= 0 and (fine > 0 or letters == 0):
+            paired = n
+            if i > 0 and (fine > 0 or cut < 0):
                 found[n] = ((kind + PAIRS) << bits) | int(_pair_hash(previous, word) >> down)
-                spans[n, 0], spans[n, 1] = begun, at
                 n += 1
-            previous, begun = word, start
-            if letters:
+            if spans.size:
+                for k in range(first, n):
+                    spans[k, 0], spans[k, 1] = (start if k < paired else words[i - 1, 0]), stop
+            previous = word
+            if cut >= 0:
                 fine -= 1
-        at = end
+    return n
+
+
+@compiled
+def _room(length: int, fields: int) -> int:
+    return int(min(2 * length + 2 * fields, MOST_OCCURRENCES) + _MOST_OF_A_WORD)
+
+
+@compiled
+def occurrences(
+    text: NDArray[np.uint8], keys: NDArray[np.uint64], kinds: NDArray[np.int64], bits: int
+) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """Every feature of one mail in the order of its text, as block << bits | bucket, and the bytes that it stands for.
+
+    The arguments are those of `hashed_mails`. A prefix stands for its whole word.
+    """
+    found = np.empty(_room(text.size, kinds.size), np.uint32)
+    spans = np.empty((found.size, 2), np.int32)
+    words = np.empty((min(text.size, MOST_OCCURRENCES), 3), np.int32)
+    n = _occurrences(text, keys, kinds, bits, 0, words, found, spans)
     return found[:n], spans[:n]
 
 
 @compiled
-def _sorted(keys: NDArray[np.uint32], bits: int) -> NDArray[np.uint32]:
-    """Radix sort, a byte at a time: a third of the time of a comparison sort at the length of a mail."""
-    other = np.empty_like(keys)
-    starts = np.empty(257, np.int64)
-    for low in range(0, bits, 8):
-        starts[:] = 0
-        for key in keys:
-            starts[((key >> low) & 0xFF) + 1] += 1
-        for digit in range(256):
-            starts[digit + 1] += starts[digit]
-        for key in keys:
-            digit = (key >> low) & 0xFF
-            other[starts[digit]] = key
-            starts[digit] += 1
-        keys, other = other, keys
-    return keys
+def _count(found: NDArray[np.uint32], distinct: NDArray[np.uint32], counts: NDArray[np.int32]) -> int:
+    """Into `distinct` each number of `found` once, in the order of their first occurrence; returns how many."""
+    size = 16
+    shift = 28
+    while size < 2 * found.size:
+        size *= 2
+        shift -= 1
+    slots = np.zeros(size, np.int32)
+    n = 0
+    for number in found:
+        # The numbers are hashes, in blocks: the golden ratio spreads the blocks (Knuth, TAOCP 3, 6.4).
+        slot = ((int(number) * 0x9E3779B1) & 0xFFFFFFFF) >> shift
+        while slots[slot] and distinct[slots[slot] - 1] != number:
+            slot = (slot + 1) & (size - 1)
+        if slots[slot]:
+            counts[slots[slot] - 1] += 1
+        else:
+            distinct[n], counts[n] = number, 1
+            n += 1
+            slots[slot] = n
+    return n
 
 
 @compiled
-def hashed_blocks(
-    text: NDArray[np.uint8], ends: NDArray[np.int64], keys: NDArray[np.uint64], kinds: NDArray[np.int64], bits: int
-) -> tuple[NDArray[np.uint32], NDArray[np.float32], NDArray[np.int32]]:
-    """Buckets in ascending order within each block, 1 + log(occurrences) of each, and the bounds of the blocks.
+def _longer(array: NDArray[_Number], kept: int, length: int) -> NDArray[_Number]:
+    longer = np.empty(length, array.dtype)
+    longer[:kept] = array[:kept]
+    return longer
 
-    `text` holds the fields one after the other; field i ends at `ends[i]` and is hashed under `keys[i]`, the last one
-    under the key that all share. `kinds[i]` is WORDS for running text, SUBJECT for a subject, else the block whose only
-    feature the field is. Buckets are the upper `bits` of 64-bit hashes.
-    """
-    found = _sorted(occurrences(text, ends, keys, kinds, bits)[0], bits + _BLOCK_BITS)
-    indices = np.empty(found.size, np.uint32)
-    values = np.empty(found.size, np.float32)
-    bounds = np.zeros(BLOCKS + 1, np.int32)
-    lowest = (1 << bits) - 1
-    distinct = 0
-    at = 0
-    while at < found.size:
-        begin = at
-        while at < found.size and found[at] == found[begin]:
-            at += 1
-        indices[distinct] = found[begin] & lowest
-        values[distinct] = 1.0 if at - begin == 1 else 1.0 + logarithm(float(at - begin))
-        distinct += 1
-        bounds[(found[begin] >> bits) + 1] = distinct
+
+@compiled
+def _by_block(
+    distinct: NDArray[np.uint32],
+    counts: NDArray[np.int32],
+    bits: int,
+    indices: NDArray[np.uint32],
+    values: NDArray[np.float32],
+    bounds: NDArray[np.int32],
+) -> None:
+    """Into `indices` the buckets of each block in turn, into `values` 1 + log(occurrences), into `bounds` the blocks'."""
+    for i in range(distinct.size):
+        bounds[(distinct[i] >> bits) + 1] += 1
     for block in range(BLOCKS):
-        bounds[block + 1] = max(bounds[block], bounds[block + 1])
-    return indices[:distinct].copy(), values[:distinct].copy(), bounds
+        bounds[block + 1] += bounds[block]
+    ends = bounds.copy()
+    lowest = (1 << bits) - 1
+    for i in range(distinct.size):
+        block = distinct[i] >> bits
+        at = ends[block]
+        ends[block] += 1
+        indices[at] = distinct[i] & lowest
+        values[at] = 1.0 if counts[i] == 1 else 1.0 + logarithm(float(counts[i]))
+
+
+@compiled
+def hashed_mails(
+    text: NDArray[np.uint8],
+    begins: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    kinds: NDArray[np.int64],
+    bits: int,
+) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.float32], NDArray[np.int32]]:
+    """Mails end to end: where each begins (and the last ends), distinct buckets, their values, bounds of the blocks.
+
+    Mail i begins in `text` at `begins[i]`; its fields follow each other, each ended by a zero byte, and after them come
+    `siphash.PADDING` zero bytes. Field i is hashed under `keys[i]`; the last one of the keys is that which all share.
+    `kinds[i]` is WORDS for running text, SUBJECT for a subject, else the block whose only feature the field is. Buckets
+    are the upper `bits` of 64-bit hashes, block by block, in the order of the text.
+    """
+    longest = 0
+    for mail in range(begins.size):
+        longest = max(longest, (begins[mail + 1] if mail + 1 < begins.size else text.size) - begins[mail])
+    words = np.empty((min(longest, MOST_OCCURRENCES), 3), np.int32)
+    found = np.empty(_room(longest, kinds.size), np.uint32)
+    distinct, counts = np.empty(found.size, np.uint32), np.empty(found.size, np.int32)
+    nowhere = np.empty((0, 2), np.int32)
+    starts = np.zeros(begins.size + 1, np.int64)
+    bounds = np.zeros((begins.size, BLOCKS + 1), np.int32)
+    indices, values = np.empty(text.size // 4, np.uint32), np.empty(text.size // 4, np.float32)
+    for mail in range(begins.size):
+        n = _occurrences(text, keys, kinds, bits, begins[mail], words, found, nowhere)
+        n = _count(found[:n], distinct, counts)
+        start, end = starts[mail], starts[mail] + n
+        if end > indices.size:
+            indices, values = _longer(indices, start, 2 * end), _longer(values, start, 2 * end)
+        _by_block(distinct[:n], counts, bits, indices[start:end], values[start:end], bounds[mail])
+        starts[mail + 1] = end
+    return starts, indices[: starts[-1]].copy(), values[: starts[-1]].copy(), bounds
