@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triage_cl.domain.errors import BadSnapshot
+from triage_cl.learning.ensemble import HashedEnsemble
 from triage_cl.learning.hashing import describe
 from triage_cl.learning.learner import Learner
-from triage_cl.learning.ensemble import HashedEnsemble
 from triage_cl.learning.recipes import Recipe, find_recipe
 from triage_cl.learning.snapshots import Header, fingerprint_of, key_id, read_header, read_snapshot, write_snapshot
 

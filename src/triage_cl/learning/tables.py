@@ -19,9 +19,9 @@ _COLUMNS = 8
 @compiled
 def any_beyond(indices: NDArray[np.uint32], buckets: int) -> bool:
     """Whether one of the indices is none of so many buckets."""
-    highest = np.uint32(0)
+    highest = 0
     for index in indices:
-        highest = max(highest, index)
+        highest = max(highest, int(index))
     return highest >= buckets
 
 

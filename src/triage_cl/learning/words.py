@@ -1,8 +1,4 @@
-"""The compiled pass over a mail's bytes: words, pairs of adjacent words and beginnings of words, hashed under a key.
-
-Words are runs of letters, digits and underscores in any script. Scripts written without spaces (Chinese, Japanese,
-Thai and their neighbours) give one word a character, so that their pairs are the character bigrams.
-"""
+"""The compiled pass over a mail: words, pairs of adjacent words and beginnings of words, hashed under a key."""
 
 from typing import TypeVar
 
@@ -11,6 +7,7 @@ from numpy.typing import NDArray
 
 from triage_cl.learning.arithmetic import logarithm
 from triage_cl.learning.compiling import compiled
+from triage_cl.learning.scanning import find_words
 from triage_cl.learning.siphash import keyed_hash
 
 #: The blocks of features. Those of words in the subject stand among WORDS, too; NUMBERS are not hashed from text.
@@ -21,69 +18,15 @@ BLOCKS = 9
 MOST_OCCURRENCES = 65_536
 
 #: Words of a field from which pairs and prefixes are made; those beyond count alone.
-FINE_WORDS = 100
-
-#: A longer word counts by its first letters as well, in characters: endings and slips of the pen matter less so.
-PREFIX = 4
+FINE_WORDS = 50
 
 _MOST_OF_A_WORD = 4  # occurrences that one word can make
 
-_SEPARATOR, _LETTER, _WORD = 0, 1, 2
-
 _Number = TypeVar("_Number", bound=np.generic)
-
-# What a byte is, where it stands for a character by itself.
-_ASCII = np.array(
-    [_LETTER if chr(code).isalnum() or code == ord("_") else _SEPARATOR for code in range(128)] + [_WORD] * 128,
-    np.uint8,
-)
 
 _U0, _U32 = np.uint64(0), np.uint64(32)
 _PAIR_LEFT, _PAIR_MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _PREFIX_SALT = np.uint64(0xA5A5A5A5A5A5A5A5)
-
-
-@compiled
-def _separates(point: int) -> bool:
-    """Whether a character beyond ASCII is punctuation or a space."""
-    if point < 0xC0:
-        return point not in (0xAA, 0xB5, 0xBA)
-    if 0x2000 <= point <= 0x206F:
-        return point not in (0x200C, 0x200D)
-    if 0x3000 <= point <= 0x303F:
-        return point not in (0x3005, 0x3006, 0x3007)
-    return point in (0x387, 0x5BE, 0x60C, 0x61B, 0x61F, 0x6D4, 0x964, 0x965, 0x30FB, 0xFFFC, 0xFFFD)
-
-
-@compiled
-def _unspaced(point: int) -> bool:
-    """Whether a character belongs to a script that does not put spaces between words."""
-    return (
-        0x0E00 <= point <= 0x0EFF  # Thai, Lao
-        or 0x1000 <= point <= 0x109F  # Burmese
-        or 0x1780 <= point <= 0x17FF  # Khmer
-        or 0x3040 <= point <= 0x30FF  # Japanese syllables
-        or 0x3400 <= point <= 0x9FFF  # Chinese characters
-        or 0xF900 <= point <= 0xFAFF
-        or 0x20000 <= point <= 0x3FFFF
-    )
-
-
-@compiled
-def _glyph(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int]:
-    """What stands at `at`, beyond ASCII, and its width in bytes; broken UTF-8 counts as letters."""
-    lead = int(text[at])
-    if lead < 0xC0:
-        return _LETTER, 1
-    width = 2 if lead < 0xE0 else (3 if lead < 0xF0 else 4)
-    if at + width > end:
-        return _LETTER, end - at
-    point = lead & (0x7F >> width)
-    for offset in range(1, width):
-        point = (point << 6) | (int(text[at + offset]) & 0x3F)
-    if _separates(point):
-        return _SEPARATOR, width
-    return (_WORD if _unspaced(point) else _LETTER), width
 
 
 @compiled
@@ -92,74 +35,6 @@ def _pair_hash(left: np.uint64, right: np.uint64) -> np.uint64:
     mixed ^= mixed >> _U32
     mixed *= _PAIR_MIX
     return mixed ^ (mixed >> _U32)
-
-
-@compiled
-def _next_word(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int, int, int]:
-    """Where the next word begins and ends, its letters (0: one that stands alone), and where its prefix ends.
-
-    It begins at `end` where there is none.
-    """
-    start = cut = at
-    letters = 0
-    while at < end:
-        glyph, width = int(_ASCII[text[at]]), 1
-        if glyph == _WORD:
-            glyph, width = _glyph(text, at, end)
-        if glyph == _LETTER:
-            at += width
-            letters += 1
-            if letters == PREFIX:
-                cut = at
-        elif letters:
-            break
-        else:
-            at += width
-            if glyph == _WORD:
-                return start, at, 0, at
-            start = at
-    return start, at, letters, cut
-
-
-@compiled
-def _words_in_ascii(text: NDArray[np.uint8], at: int, end: int, words: NDArray[np.int32]) -> int:
-    """What `_words` gives for ASCII alone. Nothing branches on a byte: guessing where words end is what takes time."""
-    edges = np.empty(end - at + 1, np.int32)
-    count = inside = 0
-    for i in range(at, end):
-        now = int(_ASCII[text[i]]) & _LETTER
-        edges[count] = i
-        count += inside ^ now
-        inside = now
-    edges[count] = end
-    found = min((count + inside) // 2, len(words))
-    for i in range(found):
-        start, stop = edges[2 * i], edges[2 * i + 1]
-        words[i, 0], words[i, 1] = start, stop
-        words[i, 2] = start + PREFIX if stop - start > PREFIX else 0
-    return found
-
-
-@compiled
-def _words(text: NDArray[np.uint8], at: int, end: int, words: NDArray[np.int32]) -> int:
-    """Where each word begins and ends, and its prefix ends: 0 for one without, -1 for one that stands alone.
-
-    Returns how many words there are, at most as many as there is room for.
-    """
-    highest = 0
-    for i in range(at, end):
-        highest |= text[i]
-    if highest < 0x80:
-        return _words_in_ascii(text, at, end, words)
-    count = 0
-    while count < len(words):
-        start, at, letters, cut = _next_word(text, at, end)
-        if start == end:
-            break
-        words[count, 0], words[count, 1] = start, at
-        words[count, 2] = cut if letters > PREFIX else (0 if letters else -1)
-        count += 1
-    return count
 
 
 @compiled
@@ -201,7 +76,7 @@ def _occurrences(
             continue
         previous = _U0
         fine = FINE_WORDS
-        for i in range(_words(text, at, end, words)):
+        for i in range(find_words(text, at, end, words)):
             if n > found.size - _MOST_OF_A_WORD:
                 break
             start, stop, cut = int(words[i, 0]), int(words[i, 1]), int(words[i, 2])
@@ -274,9 +149,9 @@ def _count(found: NDArray[np.uint32], distinct: NDArray[np.uint32], counts: NDAr
 
 
 @compiled
-def _longer(array: NDArray[_Number], kept: int, length: int) -> NDArray[_Number]:
-    longer = np.empty(length, array.dtype)
-    longer[:kept] = array[:kept]
+def _longer(array: NDArray[_Number], length: int) -> NDArray[_Number]:
+    longer: NDArray[_Number] = np.empty(length, array.dtype)
+    longer[: array.size] = array
     return longer
 
 
@@ -289,7 +164,7 @@ def _by_block(
     values: NDArray[np.float32],
     bounds: NDArray[np.int32],
 ) -> None:
-    """Into `indices` the buckets of each block in turn, into `values` 1 + log(occurrences), into `bounds` the blocks'."""
+    """Into `indices` the buckets, block by block, into `values` 1 + log(occurrences), into `bounds` the blocks."""
     for i in range(distinct.size):
         bounds[(distinct[i] >> bits) + 1] += 1
     for block in range(BLOCKS):
@@ -328,13 +203,14 @@ def hashed_mails(
     nowhere = np.empty((0, 2), np.int32)
     starts = np.zeros(begins.size + 1, np.int64)
     bounds = np.zeros((begins.size, BLOCKS + 1), np.int32)
-    indices, values = np.empty(text.size // 4, np.uint32), np.empty(text.size // 4, np.float32)
+    indices: NDArray[np.uint32] = np.empty(text.size // 4, np.uint32)
+    values: NDArray[np.float32] = np.empty(text.size // 4, np.float32)
     for mail in range(begins.size):
         n = _occurrences(text, keys, kinds, bits, begins[mail], words, found, nowhere)
         n = _count(found[:n], distinct, counts)
         start, end = starts[mail], starts[mail] + n
         if end > indices.size:
-            indices, values = _longer(indices, start, 2 * end), _longer(values, start, 2 * end)
+            indices, values = _longer(indices, 2 * end), _longer(values, 2 * end)
         _by_block(distinct[:n], counts, bits, indices[start:end], values[start:end], bounds[mail])
         starts[mail + 1] = end
     return starts, indices[: starts[-1]].copy(), values[: starts[-1]].copy(), bounds
