@@ -28,7 +28,7 @@ BUCKET_BITS = 20
 LONGEST_TEXT = 4_000
 
 _ENDING = bytes(1 + PADDING)
-_PIECE = re.compile(r".{1,199}(?:\s|\Z)|.{1,200}", re.DOTALL)
+_PIECE = re.compile(r".{1,999}(?:\s|\Z)|.{1,1000}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +175,7 @@ def _end_to_end(layout: _Layout, email: Mapping[str, str]) -> bytes:
     joined = "\0".join([text[:LONGEST_TEXT] for text in texts])
     if not joined.isascii() or joined.count("\0") >= len(texts):
         joined = "\0".join(map(_letters, texts))
-    return _lowered(joined) + _ENDING
+    return _bytes(joined) + _ENDING
 
 
 def _letters(text: str) -> str:
@@ -195,15 +195,14 @@ def _letters(text: str) -> str:
     return "".join(letters)[:LONGEST_TEXT]
 
 
-def _lowered(letters: str) -> bytes:
-    return letters.lower().encode("utf-8", "surrogatepass")
+def _bytes(letters: str) -> bytes:
+    return letters.encode("utf-8", "surrogatepass")
 
 
 def _slices(letters: str, spans: NDArray[np.int64]) -> list[str]:
-    """What became the bytes from `spans[:, 0]` to `spans[:, 1]`: lowering may change how many a letter takes."""
-    ends = np.cumsum([len(_lowered(letter)) for letter in letters], dtype=np.int64)
-    first, last = np.searchsorted(ends, spans[:, 0], side="right"), np.searchsorted(ends, spans[:, 1])
-    return [letters[start : end + 1] for start, end in zip(first.tolist(), last.tolist(), strict=True)]
+    """What became the bytes from `spans[:, 0]` to `spans[:, 1]`."""
+    text = _bytes(letters)
+    return [text[start:end].decode("utf-8", "surrogatepass") for start, end in spans.tolist()]
 
 
 def _numbers(key: bytes, email: Mapping[str, Any], bits: int) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
@@ -223,7 +222,7 @@ def _numbers(key: bytes, email: Mapping[str, Any], bits: int) -> tuple[NDArray[n
 
 @lru_cache(maxsize=4096)
 def _bucket(key: bytes, name: str, bits: int) -> int:
-    text = np.frombuffer(name.encode("utf-8", "surrogatepass") + _ENDING, np.uint8)
+    text = np.frombuffer(_bytes(name) + _ENDING, np.uint8)
     k0, k1 = _subkey(key, "number")
     return int(keyed_hash(text, 0, text.size - len(_ENDING), np.uint64(k0), np.uint64(k1))) >> (64 - bits)
 

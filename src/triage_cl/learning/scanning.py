@@ -21,6 +21,42 @@ _ASCII = np.array(
 )
 
 
+def _lower_of(point: int) -> int:
+    """The lower-case letter of a character where it has one of the same length in UTF-8, else the character."""
+    letter = chr(point).lower()
+    alike = len(letter) == 1 and (ord(letter) < 0x80, ord(letter) < 0x800) == (point < 0x80, point < 0x800)
+    return ord(letter) if alike and ord(letter) < 0x10000 else point
+
+
+_LOWER = np.array([_lower_of(point) for point in range(0x10000)], np.uint16)
+
+
+@compiled
+def lowered(text: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """UTF-8 in lower case: the letters of the basic plane whose lower case is as long."""
+    lower = np.empty_like(text)
+    highest = 0
+    for i in range(text.size):
+        byte = int(text[i])
+        highest |= byte
+        lower[i] = byte + 32 * (65 <= byte <= 90)
+    i = 0 if highest >= 0x80 else text.size
+    while i < text.size:
+        lead = int(text[i])
+        if 0xC0 <= lead < 0xE0 and i + 1 < text.size:
+            point = int(_LOWER[(lead & 0x1F) << 6 | (int(text[i + 1]) & 0x3F)])
+            lower[i], lower[i + 1] = 0xC0 | point >> 6, 0x80 | (point & 0x3F)
+            i += 2
+        elif 0xE0 <= lead < 0xF0 and i + 2 < text.size:
+            point = int(_LOWER[(lead & 0x0F) << 12 | (int(text[i + 1]) & 0x3F) << 6 | (int(text[i + 2]) & 0x3F)])
+            lower[i], lower[i + 1] = 0xE0 | point >> 12, 0x80 | (point >> 6 & 0x3F)
+            lower[i + 2] = 0x80 | (point & 0x3F)
+            i += 3
+        else:
+            i += 1
+    return lower
+
+
 @compiled
 def _separates(point: int) -> bool:
     """Whether a character beyond ASCII is punctuation or a space."""
@@ -92,22 +128,20 @@ def _next_word(text: NDArray[np.uint8], at: int, end: int) -> tuple[int, int, in
 
 
 @compiled
-def _words_in_ascii(text: NDArray[np.uint8], at: int, end: int, words: NDArray[np.int32]) -> int:
-    """What `find_words` gives for ASCII alone. No byte branches: guessing where words end takes time."""
-    edges = np.empty(end - at + 1, np.int32)
-    count = inside = 0
+def _runs(text: NDArray[np.uint8], at: int, end: int, edges: NDArray[np.int32], beyond: NDArray[np.int32]) -> int:
+    """Where runs without an ASCII separator begin and end, in turn, and how many bytes beyond ASCII came before each.
+
+    Returns how many edges there are. No byte branches: guessing where words end is what takes time.
+    """
+    count = inside = high = 0
     for i in range(at, end):
-        now = int(_ASCII[text[i]]) & _LETTER
-        edges[count] = i
+        now = int(_ASCII[text[i]] != _SEPARATOR)
+        edges[count], beyond[count] = i, high
         count += inside ^ now
         inside = now
-    edges[count] = end
-    found = min((count + inside) // 2, len(words))
-    for i in range(found):
-        start, stop = edges[2 * i], edges[2 * i + 1]
-        words[i, 0], words[i, 1] = start, stop
-        words[i, 2] = start + PREFIX if stop - start > PREFIX else 0
-    return found
+        high += int(text[i]) >> 7
+    edges[count], beyond[count] = end, high
+    return count + inside
 
 
 @compiled
@@ -116,17 +150,19 @@ def find_words(text: NDArray[np.uint8], at: int, end: int, words: NDArray[np.int
 
     Returns how many words there are, at most as many as there is room for.
     """
-    highest = 0
-    for i in range(at, end):
-        highest |= text[i]
-    if highest < 0x80:
-        return _words_in_ascii(text, at, end, words)
+    edges, beyond = np.empty(end - at + 1, np.int32), np.empty(end - at + 1, np.int32)
     count = 0
-    while count < len(words):
-        start, at, letters, cut = _next_word(text, at, end)
-        if start == end:
-            break
-        words[count, 0], words[count, 1] = start, at
-        words[count, 2] = cut if letters > PREFIX else (0 if letters else -1)
-        count += 1
+    for edge in range(0, _runs(text, at, end, edges, beyond), 2):
+        start, stop = int(edges[edge]), int(edges[edge + 1])
+        in_ascii = beyond[edge] == beyond[edge + 1]
+        while start < stop and count < len(words):
+            if in_ascii:
+                begin, start, letters, cut = start, stop, stop - start, start + PREFIX
+            else:
+                begin, start, letters, cut = _next_word(text, start, stop)
+                if begin == stop:
+                    break
+            words[count, 0], words[count, 1] = begin, start
+            words[count, 2] = cut if letters > PREFIX else (0 if letters else -1)
+            count += 1
     return count

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from triage_cl.learning.arithmetic import logarithm
 from triage_cl.learning.compiling import compiled
-from triage_cl.learning.scanning import find_words
+from triage_cl.learning.scanning import find_words, lowered
 from triage_cl.learning.siphash import keyed_hash
 
 #: The blocks of features. Those of words in the subject stand among WORDS, too; NUMBERS are not hashed from text.
@@ -117,6 +117,7 @@ def occurrences(
 
     The arguments are those of `hashed_mails`. A prefix stands for its whole word.
     """
+    text = lowered(text)
     found = np.empty(_room(text.size, kinds.size), np.uint32)
     spans = np.empty((found.size, 2), np.int32)
     words = np.empty((min(text.size, MOST_OCCURRENCES), 3), np.int32)
@@ -194,6 +195,7 @@ def hashed_mails(
     `kinds[i]` is WORDS for running text, SUBJECT for a subject, else the block whose only feature the field is. Buckets
     are the upper `bits` of 64-bit hashes, block by block, in the order of the text.
     """
+    text = lowered(text)
     longest = 0
     for mail in range(begins.size):
         longest = max(longest, (begins[mail + 1] if mail + 1 < begins.size else text.size) - begins[mail])
