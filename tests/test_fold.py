@@ -13,7 +13,7 @@ from tests.builders import NOON, NOW, a_correction, a_routed, after, an_admissio
 from tests.word_encoder import word_encoders
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.migrate import migrate
-from triage_cl.domain.corrections import Source
+from triage_cl.domain.corrections import Lesson, Source
 from triage_cl.domain.departments import (
     DepartmentAdded,
     DepartmentMerged,
@@ -23,8 +23,9 @@ from triage_cl.domain.departments import (
 )
 from triage_cl.domain.facts import Fact
 from triage_cl.learning.learner import Learner
-from triage_cl.learning.recipes import DEFAULT_RECIPE, RECIPES
-from triage_cl.usecases.learn import describe_email, fold, follow, lessons_between, weights_of
+from triage_cl.learning.recipes import DEFAULT_RECIPE, RECIPES, find_recipe
+from triage_cl.usecases.checkpoints import Checkpoints
+from triage_cl.usecases.learn import AT_ONCE, describe_email, fold, follow, lessons_between, teach, weights_of
 from triage_cl.usecases.ledger import Routed
 
 KEY = b"k" * 32
@@ -118,6 +119,80 @@ def test_a_learner_that_followed_equals_its_replay(
         replayed = fold(ledger, recipe, KEY, 0, learner.through, learner.as_of)
         assert learner.fingerprint() == replayed.fingerprint()
         assert learner.lessons == replayed.lessons
+    ledger.close()
+
+
+class Later:
+    """Folds again only when it is told to; counts what it kept."""
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.kept = 0
+
+    def __call__(self, ledger: Ledger, learner: Learner, head: int) -> Learner:
+        return AT_ONCE(ledger, learner, head) if self.ready else learner
+
+    def keep(self, learner: Learner) -> None:
+        assert learner.as_of == learner.through
+        self.kept += 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=histories, folded=st.lists(st.booleans(), min_size=6, max_size=6))
+def test_while_edits_wait_a_learner_goes_on_with_new_lessons_and_equals_its_replay(
+    template: Path, history: list[list[Fact | Routed]], folded: list[bool]
+) -> None:
+    ledger, gone, later = a_ledger(template), set[str](), Later()
+    learner = fold(ledger, DEFAULT_RECIPE, KEY, 0, ledger.position(), ledger.position())
+    for facts, later.ready in zip(history, folded, strict=False):
+        record(ledger, facts, gone)
+        learner = follow(ledger, learner, later)
+        assert learner.through >= learner.as_of
+        replayed = fold(ledger, DEFAULT_RECIPE, KEY, 0, learner.through, learner.as_of)
+        assert (learner.fingerprint(), learner.lessons) == (replayed.fingerprint(), replayed.lessons)
+    ledger.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=histories, every=st.integers(1, 4))
+def test_folding_from_checkpoints_equals_folding_from_the_start(
+    template: Path, tmp_path_factory: pytest.TempPathFactory, history: list[list[Fact | Routed]], every: int
+) -> None:
+    ledger, gone = a_ledger(template), set[str]()
+    checkpoints = Checkpoints(tmp_path_factory.mktemp("checkpoints"), every)
+    live = fold(ledger, DEFAULT_RECIPE, KEY, 0, 0, 0)
+    for facts in history:
+        record(ledger, facts, gone)
+        live = follow(ledger, live)
+        checkpoints.keep(live)
+        head = ledger.position()
+        learner = checkpoints.fold(ledger, find_recipe(DEFAULT_RECIPE), KEY, 0, head)
+        assert (learner.through, learner.as_of) == (head, head)
+        assert learner.fingerprint() == fold(ledger, DEFAULT_RECIPE, KEY, 0, head, head).fingerprint()
+    ledger.close()
+
+
+def test_an_edit_of_a_late_lesson_leaves_the_early_ones_folded(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught: list[int] = []
+
+    def counted(ledger: Ledger, learner: Learner, lessons: Sequence[Lesson]) -> None:
+        taught.append(len(lessons))
+        teach(ledger, learner, lessons)
+
+    ledger, recipe = a_ledger(template), find_recipe(DEFAULT_RECIPE)
+    ledger.append([a_correction(mail, "billing") for mail in MAILS], NOON)
+    checkpoints = Checkpoints(tmp_path, every=5)
+    checkpoints.fold(ledger, recipe, KEY, 0, ledger.position())
+    ledger.append([a_correction("mail-11", "support", answered_at=after(days=1))], NOON)
+    monkeypatch.setattr("triage_cl.usecases.checkpoints.teach", counted)
+    checkpoints.fold(ledger, recipe, KEY, 0, ledger.position())
+    assert sum(taught) == 2
+    ledger.append([a_correction("mail-0", "support", answered_at=after(days=1))], NOON)
+    checkpoints.fold(ledger, recipe, KEY, 0, ledger.position())
+    assert sum(taught) == 2 + len(MAILS)
+    assert len(list(tmp_path.iterdir())) <= 4
     ledger.close()
 
 

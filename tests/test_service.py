@@ -16,7 +16,6 @@ from httpx import Client
 from tests.builders import NOON, a_routed
 from tests.service_process import KEY, MASTER_KEY, NDJSON, eventually, mail
 from triage_cl.adapters.sql.ledger import Ledger
-from triage_cl.api import refolding
 from triage_cl.api.application import create_app
 from triage_cl.api.guard import OPEN
 from triage_cl.api.shapes import CorrectionTaken, DecisionAgain, DecisionMade, Departments, Feed, Health
@@ -27,6 +26,7 @@ from triage_cl.domain.emails import Email
 from triage_cl.domain.errors import LedgerUnavailable, RegistryUnavailable
 from triage_cl.learning.learner import Learner
 from triage_cl.settings import load_settings
+from triage_cl.usecases.checkpoints import Checkpoints
 from triage_cl.usecases.learn import fold
 from triage_cl.usecases.triage import Desk
 
@@ -503,17 +503,24 @@ def test_an_edit_is_folded_beside_the_desk_and_mail_goes_on_meanwhile(
         client.post("/corrections", json=an_answer(one["email_id"])).raise_for_status()
     before = eventually(lambda: (health := client.get("/health").json())["lessons"] == 6 and health)
     begun, released, folds = threading.Event(), threading.Event(), []
+    at_once = Checkpoints.fold
 
     def slow(*arguments: Any) -> Learner:
         folds.append(arguments)
         begun.set()
         assert released.wait(60)
-        return fold(*arguments)
+        return at_once(*arguments)
 
-    monkeypatch.setattr(refolding, "fold", slow)
+    monkeypatch.setattr(Checkpoints, "fold", slow)
     client.post("/corrections", json=an_answer(made[0]["email_id"], "support")).raise_for_status()
     assert begun.wait(30)
-    assert decided(client, 50)["as_of"] == before["as_of"]
+    late = decided(client, 50)
+    assert late["as_of"] == before["as_of"]
+    client.post("/corrections", json=an_answer(late["email_id"])).raise_for_status()
+    meanwhile = eventually(lambda: (health := client.get("/health").json())["lessons"] == 7 and health)
+    assert (meanwhile["through"], meanwhile["as_of"]) == (app.ledger.position(), before["as_of"])
+    replayed = fold(app.ledger, "hashed-ensemble", app.features_key, 0, meanwhile["through"], meanwhile["as_of"])
+    assert meanwhile["fingerprint"] == replayed.fingerprint()
     for one in made[1:4]:
         client.post("/corrections", json=an_answer(one["email_id"], "support")).raise_for_status()
     released.set()

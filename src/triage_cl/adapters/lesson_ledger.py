@@ -24,16 +24,25 @@ GROUP = 5_000
 REVIEW_PROBABILITY = 0.5
 
 
-def fill(ledger: Ledger, lessons: int, keys: Keys, seed: int) -> None:
-    """Record departments and `lessons` generated mails, redacted under `keys`, decided and rightly answered."""
+def fill(ledger: Ledger, lessons: int, keys: Keys, seed: int, waiting: int = 0) -> list[Correction]:
+    """Record departments and `lessons` generated mails, redacted under `keys`, decided and rightly answered.
+
+    `waiting` more are decided and not answered: returns the answers that they wait for.
+    """
     company = organisation()
     departments = {each.id: each.name for each in (*company.departments, *company.parts)}
     ledger.append([DepartmentAdded(id, name) for id, name in departments.items()], A_MONDAY)
-    mails = iter(enumerate(short_mail(seed, lessons)))
+    mails = iter(enumerate(short_mail(seed, lessons + waiting)))
+    unanswered: list[Correction] = []
     while group := list(islice(_kept(mails, keys), GROUP)):
         under = ledger.position()
         ledger.admit([Admission(email, _decided(email, label)) for email, label in group], under)
-        ledger.append([_answered(email, label) for email, label in group], A_MONDAY)
+        answers = [_answered(email, label) for email, label in group]
+        now = max(0, min(len(answers), lessons))
+        lessons -= now
+        ledger.append(answers[:now], A_MONDAY)
+        unanswered += answers[now:]
+    return unanswered
 
 
 def _kept(mails: Iterator[tuple[int, LabelledMail]], keys: Keys) -> Iterator[tuple[Email, str]]:

@@ -15,9 +15,10 @@ from triage_cl.api.door import Door
 from triage_cl.api.guard import Guard
 from triage_cl.api.measures import Measures
 from triage_cl.api.parts import READERS, Parts
-from triage_cl.api.refolding import BackgroundRefold
+from triage_cl.adapters.refolding import BackgroundRefold
 from triage_cl.api.warming import warm
 from triage_cl.bootstrap import App, bootstrap, utcnow
+from triage_cl.usecases.checkpoints import Checkpoints
 from triage_cl.usecases.triage import Desk
 
 #: How long the desk may take to decide what waits when the service ends.
@@ -69,7 +70,7 @@ def build(app: App) -> Parts:
         for url in app.settings.subscribers
     ]
 
-    refold = BackgroundRefold()
+    refold = BackgroundRefold(Checkpoints(app.home / "snapshots" / "checkpoints"))
 
     def open_desk() -> Desk:
         app.ensure_ready(utcnow())

@@ -1,5 +1,9 @@
 """Fold the ledger into a learner, and let a learner follow the ledger.
 
+A learner has two positions. `through` is the last one whose first answers it learned; `as_of` the last one whose edits
+count, where an edit is a further answer for a mail, or a change of departments under which old lessons mean something
+else. New lessons are learned at once; after an edit `as_of` stays behind until the learner has been folded again.
+
 The one law: a learner that followed equals the learner folded again at its two positions, bit for bit.
 """
 
@@ -17,6 +21,9 @@ from triage_cl.learning.recipes import Recipe, find_recipe
 from triage_cl.usecases.ledger import Ledger
 
 CHANGES = tuple(change.kind for change in get_args(DepartmentChange))
+
+#: The position of a correction, and the correction.
+Answer = tuple[int, Correction]
 
 #: How many mails' texts are in memory at once while folding.
 PAGE = 1_000
@@ -60,12 +67,33 @@ def taxonomy_at(ledger: Ledger, as_of: int | None = None) -> Taxonomy:
 
 def lessons_between(ledger: Ledger, start: int, through: int, as_of: int) -> list[Lesson]:
     """The effective lessons after `start` up to `through`, as edits and departments stood at `as_of`."""
-    corrections = _corrections(ledger.facts(until=as_of, kinds=[Correction.kind]))
-    taxonomy = taxonomy_at(ledger, as_of)
-    return list(_taught(effective_lessons(corrections), taxonomy, start, through))
+    answers = list(_corrections(ledger.facts(until=max(through, as_of), kinds=[Correction.kind])))
+    settled = [answer for answer in answers if answer[0] <= as_of]
+    first = _first_answers(answers[len(settled) :], {correction.email_id for _, correction in settled})
+    lessons = effective_lessons(settled) + effective_lessons(first)
+    return list(_taught(lessons, _meanings(ledger, through, as_of), start, through))
 
 
-def _corrections(facts: Iterable[Recorded]) -> Iterator[tuple[int, Correction]]:
+def _first_answers(answers: Iterable[Answer], known: set[str]) -> Iterator[Answer]:
+    """Those for mails that are not in `known` and had no answer among these; `known` grows by them."""
+    for position, correction in answers:
+        if correction.email_id not in known:
+            known.add(correction.email_id)
+            yield position, correction
+
+
+def _meanings(ledger: Ledger, through: int, as_of: int) -> Taxonomy:
+    """The departments at `as_of`, with those that were added up to `through`: these change no earlier lesson."""
+    changes = ledger.facts(until=max(through, as_of), kinds=CHANGES)
+    return fold_taxonomy(
+        recorded.fact
+        for recorded in changes
+        if isinstance(recorded.fact, DepartmentChange)
+        and (recorded.position <= as_of or not isinstance(recorded.fact, REFOLDING))
+    )
+
+
+def _corrections(facts: Iterable[Recorded]) -> Iterator[Answer]:
     for recorded in facts:
         if isinstance(recorded.fact, Correction):
             yield recorded.position, recorded.fact
@@ -120,15 +148,22 @@ class Refold(Protocol):
         """The learner folded again up to `head`, or the same one while that is still being done."""
         ...
 
+    def keep(self, learner: Learner) -> None:
+        """Take note of a learner that has counted everything, to fold again from it; nothing of it is changed."""
+        ...
+
 
 class AtOnce:
-    """Folds while the caller waits."""
+    """Folds from the start while the caller waits."""
 
     ready = False
 
     def __call__(self, ledger: Ledger, learner: Learner, head: int) -> Learner:
         """A new learner at `head`."""
         return fold(ledger, learner.recipe.name, learner.key, learner.start, head, head)
+
+    def keep(self, learner: Learner) -> None:
+        """Nothing is kept."""
 
 
 AT_ONCE = AtOnce()
@@ -137,19 +172,29 @@ AT_ONCE = AtOnce()
 def follow(ledger: Ledger, learner: Learner, refold: Refold = AT_ONCE) -> Learner:
     """The learner after everything that the ledger has by now.
 
-    New lessons are learned by the learner itself; an edit, or a change of departments under which old lessons
-    mean something else, makes a new one from the start, as `refold` does it.
+    New lessons are learned by the learner itself; edits make a new one, as `refold` does it: until that is there, the
+    learner goes on with `as_of` behind.
     """
-    news = list(ledger.facts(after=learner.as_of, kinds=(Correction.kind, *CHANGES)))
-    if not news:
-        return learner
-    head = news[-1].position
-    corrections = list(_corrections(news))
-    mails = list({correction.email_id for _, correction in corrections})
-    rewritten = any(isinstance(recorded.fact, REFOLDING) for recorded in news)
-    if rewritten or ledger.corrected_before(mails, learner.as_of):
-        return refold(ledger, learner, head)
-    taxonomy = taxonomy_at(ledger, head)
-    teach(ledger, learner, list(_taught(effective_lessons(corrections), taxonomy, learner.through, head)))
-    learner.through = learner.as_of = head
+    news = list(ledger.facts(after=learner.through, kinds=(Correction.kind, *CHANGES)))
+    if news:
+        _take_in(ledger, learner, news)
+    if learner.as_of < learner.through:
+        return refold(ledger, learner, learner.through)
+    if news:
+        refold.keep(learner)
     return learner
+
+
+def _take_in(ledger: Ledger, learner: Learner, news: Sequence[Recorded]) -> None:
+    """Let `learner` learn the first answers among the news; its `as_of` stops before the first edit."""
+    head, answers = news[-1].position, list(_corrections(news))
+    known = ledger.corrected_before(list({correction.email_id for _, correction in answers}), learner.through)
+    first = list(_first_answers(answers, known))
+    edits = {position for position, _ in answers} - {position for position, _ in first}
+    edits |= {recorded.position for recorded in news if isinstance(recorded.fact, REFOLDING)}
+    as_of = learner.as_of
+    if as_of == learner.through:
+        as_of = min(edits) - 1 if edits else head
+    taxonomy = _meanings(ledger, head, as_of)
+    teach(ledger, learner, list(_taught(effective_lessons(first), taxonomy, learner.through, head)))
+    learner.through, learner.as_of = head, as_of

@@ -1,5 +1,6 @@
 """Snapshots of live learners: a cache that spares folding; whatever is missing or stale is folded again."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from triage_cl.domain.errors import BadSnapshot
@@ -9,15 +10,16 @@ from triage_cl.learning.recipes import find_recipe
 from triage_cl.usecases.learn import encoder_of, fold
 from triage_cl.usecases.ledger import Ledger
 
-#: How many snapshots of one entrant are kept.
+#: How many snapshots of one entrant are kept, where nothing else is said.
 KEPT = 3
 
 
 class Snapshots:
-    """A folder of snapshots, or none: then every learner is folded from the ledger."""
+    """A folder of snapshots, `kept` of an entrant, or none: then every learner is folded from the ledger."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, kept: int = KEPT) -> None:
         self.folder = folder
+        self.kept = kept
 
     def save(self, learner: Learner) -> None:
         """Keep a learner's bytes; a snapshot is complete or not there."""
@@ -30,17 +32,21 @@ class Snapshots:
         part = path.with_suffix(f".{id(learner)}.part")
         part.write_bytes(learner.snapshot())
         part.replace(path)
-        for old in self._of(entrant_of(learner.recipe.name, learner.start))[:-KEPT]:
+        for old in self._of(entrant_of(learner.recipe.name, learner.start))[: -self.kept]:
             old.unlink(missing_ok=True)
 
     def load(self, ledger: Ledger, version: ModelVersion, key: bytes) -> Learner:
         """The learner of `version`, or for an online recipe one that followed the ledger further."""
         head, wanted = ledger.position(), encoder_of(ledger, find_recipe(version.recipe))
-        for path in reversed(self._of(entrant_of(version.recipe, version.start))):
-            learner = _restored(path, key)
+        for _, learner in self.newest_first(entrant_of(version.recipe, version.start), key):
             if learner is not None and _serves(learner, version, head) and learner.encoder == wanted:
                 return learner
         return fold(ledger, version.recipe, key, version.start, version.through, version.as_of)
+
+    def newest_first(self, entrant: str, key: bytes) -> Iterator[tuple[Path, Learner | None]]:
+        """The snapshots of an entrant, each restored when it is asked for; None for one that cannot be."""
+        for path in reversed(self._of(entrant)):
+            yield path, _restored(path, key)
 
     def _of(self, entrant: str) -> list[Path]:
         if self.folder is None or not self.folder.is_dir():
