@@ -13,6 +13,7 @@ from triage_cl.domain.departments import (
     DepartmentRenamed,
     DepartmentRetired,
     DepartmentSplit,
+    DepartmentUndone,
 )
 from triage_cl.domain.drift import DriftVerdict
 from triage_cl.domain.emails import Email
@@ -167,4 +168,5 @@ def one_of_each_kind() -> list[Fact]:
         DepartmentAdded("orders", "Orders"),
         DepartmentSplit("billing", ("orders",)),
         DepartmentRetired("orders"),
+        DepartmentUndone("orders"),
     ]

@@ -234,6 +234,14 @@ def test_departments_change_by_command(tmp_path: Path) -> None:
     assert listed == [{"id": "billing", "name": "Accounts"}, {"id": "contracts", "name": "Contracts"}]
     assert_one_sentence(triage(tmp_path, "departments", "retire", "Poetry"), "Poetry")
     assert_one_sentence(triage(tmp_path, "departments", "add", "Billing"), "billing")
+    tried = told(triage(tmp_path, "departments", "undo", "Customer Care", "--dry-run", "--json", "-"))
+    assert ("customer-care" in {one["id"] for one in tried["departments"]}, tried["recorded"]) == (True, False)
+    assert told(triage(tmp_path, "departments", "show", "--json", "-"))["departments"] == listed
+    for name in ("Complaints", "Customer Care", "Accounts"):
+        assert triage(tmp_path, "departments", "undo", name).returncode == 0
+    names = [one["name"] for one in told(triage(tmp_path, "departments", "show", "--json", "-"))["departments"]]
+    assert names == ["Billing", "Customer Care", "Contracts", "Complaints"]
+    assert_one_sentence(triage(tmp_path, "departments", "undo", "Poetry"), "Poetry")
 
 
 def test_mail_is_reviewed_in_the_terminal_and_the_model_has_learned(tmp_path: Path, mailbox: Path) -> None:

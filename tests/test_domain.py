@@ -16,6 +16,7 @@ from triage_cl.domain.departments import (
     DepartmentRenamed,
     DepartmentRetired,
     DepartmentSplit,
+    DepartmentUndone,
     Taxonomy,
     department_id,
     fold_taxonomy,
@@ -98,6 +99,27 @@ def test_a_change_of_a_department_that_is_not_there_is_refused(change: Departmen
 def test_of_two_people_who_end_a_department_at_once_the_first_counts() -> None:
     both = [*ABC, DepartmentMerged("a", "b"), DepartmentRetired("a"), DepartmentRenamed("a", "Alpha")]
     assert fold_taxonomy(both) == fold_taxonomy(both[:-2])
+
+
+@given(st.lists(changes, max_size=10), changes)
+def test_a_change_that_is_undone_was_never_made(history: list[DepartmentChange], change: DepartmentChange) -> None:
+    before = fold_taxonomy([*ABC, *history])
+    if fold_taxonomy([*ABC, *history, change]) != before:
+        assert fold_taxonomy([*ABC, *history, change, DepartmentUndone(change.id)]) == before
+
+
+def test_what_came_after_an_undone_change_stays() -> None:
+    taxonomy = fold_taxonomy([*ABC, DepartmentMerged("a", "b"), DepartmentRenamed("b", "Bella"), DepartmentUndone("a")])
+    assert [taxonomy.teaches(id) for id in "abc"] == ["a", "b", "c"]
+    assert taxonomy.name_of("b") == "Bella"
+
+
+def test_undoing_goes_back_change_by_change() -> None:
+    history = [*ABC, DepartmentRenamed("a", "Alpha"), DepartmentRetired("a")]
+    once, twice, thrice = ([*history, *[DepartmentUndone("a")] * times] for times in (1, 2, 3))
+    assert fold_taxonomy(once).name_of("a") == "Alpha"
+    assert fold_taxonomy(twice).name_of("a") == "Anton"
+    assert "a" not in fold_taxonomy(thrice).departments
 
 
 @given(st.text(max_size=300))

@@ -16,16 +16,28 @@ from triage_cl.adapters.sql.migrate import migrate
 from triage_cl.domain.corrections import Lesson, Source
 from triage_cl.domain.departments import (
     DepartmentAdded,
+    DepartmentChange,
     DepartmentMerged,
     DepartmentRenamed,
     DepartmentRetired,
     DepartmentSplit,
+    DepartmentUndone,
 )
 from triage_cl.domain.facts import Fact
 from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import DEFAULT_RECIPE, RECIPES, find_recipe
 from triage_cl.usecases.checkpoints import Checkpoints
-from triage_cl.usecases.learn import AT_ONCE, describe_email, fold, follow, lessons_between, teach, weights_of
+from triage_cl.usecases.departments import change_departments, consequences
+from triage_cl.usecases.learn import (
+    AT_ONCE,
+    describe_email,
+    fold,
+    follow,
+    lessons_between,
+    taxonomy_at,
+    teach,
+    weights_of,
+)
 from triage_cl.usecases.ledger import Routed
 
 KEY = b"k" * 32
@@ -85,6 +97,8 @@ changes = st.sampled_from(
         DepartmentMerged("sales", "support"),
         DepartmentSplit("legal", ("billing", "support")),
         DepartmentRetired("legal"),
+        DepartmentUndone("legal"),
+        DepartmentUndone("sales"),
     ]
 )
 histories = st.lists(
@@ -284,6 +298,32 @@ def test_a_merge_equals_training_on_relabelled_history(template: Path) -> None:
     assert one.fingerprint() == other.fingerprint()
     merged.close()
     relabelled.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        DepartmentRenamed("sales", "Vertrieb"),
+        DepartmentMerged("sales", "support"),
+        DepartmentSplit("sales", ("support", "legal")),
+        DepartmentRetired("sales"),
+    ],
+)
+def test_a_change_of_departments_that_is_undone_leaves_no_trace_in_the_model(
+    template: Path, change: DepartmentChange
+) -> None:
+    ledger = a_ledger(template)
+    ledger.append([a_correction("mail-1", "billing"), a_correction("mail-2", "sales")], NOON)
+    learner = fold(ledger, DEFAULT_RECIPE, KEY, 0, ledger.position(), ledger.position())
+    before = learner.fingerprint()
+    told = consequences(ledger, [change])
+    change_departments(ledger, [change], NOON)
+    learner = follow(ledger, learner)
+    assert told.departments == taxonomy_at(ledger)
+    assert told.lessons.get("sales", (1, 1)) == (1, learner.taught.get("sales", 0))
+    change_departments(ledger, [DepartmentUndone("sales")], NOON)
+    assert follow(ledger, learner).fingerprint() == before
+    ledger.close()
 
 
 def test_after_a_split_the_parents_lessons_no_longer_count(template: Path) -> None:

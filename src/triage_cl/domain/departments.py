@@ -60,10 +60,19 @@ class DepartmentRetired:
     id: str
 
 
-DepartmentChange = DepartmentAdded | DepartmentRenamed | DepartmentMerged | DepartmentSplit | DepartmentRetired
+@dataclass(frozen=True, slots=True)
+class DepartmentUndone:
+    """The last change of `id` that took effect and was not undone is as if it had never been made."""
+
+    kind: ClassVar[str] = "department-undone"
+    id: str
+
+
+AppliedChange = DepartmentAdded | DepartmentRenamed | DepartmentMerged | DepartmentSplit | DepartmentRetired
+DepartmentChange = AppliedChange | DepartmentUndone
 
 #: Changes under which old lessons mean something else, so that a learner must be folded again.
-REFOLDING = (DepartmentMerged, DepartmentSplit, DepartmentRetired)
+REFOLDING = (DepartmentMerged, DepartmentSplit, DepartmentRetired, DepartmentUndone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class Taxonomy:
     departments: Mapping[str, Department] = field(default_factory=dict)
     lessons_of: Mapping[str, str | None] = field(default_factory=dict)
 
-    def apply(self, change: DepartmentChange) -> "Taxonomy":
+    def apply(self, change: AppliedChange) -> "Taxonomy":
         """The taxonomy after `change`.
 
         Raises UnknownDepartment if the change speaks of a department that is not there, BadInput if it makes no sense.
@@ -141,10 +150,31 @@ def department_id(name: str) -> str:
 def fold_taxonomy(changes: Iterable[DepartmentChange]) -> Taxonomy:
     """The taxonomy after `changes`, in order.
 
-    A change that no longer makes sense, because somebody ended the department at the same moment, changes nothing.
+    A change that no longer makes sense, because somebody ended the department at the same moment, changes nothing. What
+    was undone is left out, and the changes after it are applied as if it had never been there.
     """
-    taxonomy = Taxonomy()
+    return _folded(standing_changes(changes))[0]
+
+
+def standing_changes(changes: Iterable[DepartmentChange]) -> list[AppliedChange]:
+    """Those of `changes` that took effect and are not undone, in order."""
+    standing: list[AppliedChange] = []
+    for change in changes:
+        if not isinstance(change, DepartmentUndone):
+            standing.append(change)
+            continue
+        standing = _folded(standing)[1]
+        last = max((place for place, one in enumerate(standing) if one.id == change.id), default=None)
+        if last is not None:
+            del standing[last]
+    return _folded(standing)[1]
+
+
+def _folded(changes: Iterable[AppliedChange]) -> tuple[Taxonomy, list[AppliedChange]]:
+    """The taxonomy after `changes`, and those that took effect."""
+    taxonomy, effective = Taxonomy(), list[AppliedChange]()
     for change in changes:
         with suppress(BadInput):
             taxonomy = taxonomy.apply(change)
-    return taxonomy
+            effective.append(change)
+    return taxonomy, effective

@@ -20,6 +20,7 @@ from triage_cl.domain.departments import (
     DepartmentRenamed,
     DepartmentRetired,
     DepartmentSplit,
+    DepartmentUndone,
 )
 from triage_cl.domain.errors import BadInput
 
@@ -108,10 +109,15 @@ def _retired(row: Row) -> Changes:
     return (DepartmentRetired(_text(row, "department")),)
 
 
+def _undone(row: Row) -> Changes:
+    return (DepartmentUndone(_text(row, "department")),)
+
+
 _READERS: Mapping[str, Callable[[Row], Changes]] = {
     "added": _added,
     "renamed": _renamed,
     "merged": _merged,
     "split": _split,
     "retired": _retired,
+    "undone": _undone,
 }

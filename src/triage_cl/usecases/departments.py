@@ -1,15 +1,21 @@
 """Change departments: checked against those that exist, then recorded together or not at all."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 
+from triage_cl.domain.corrections import Correction, effective_lessons
 from triage_cl.domain.departments import (
     DepartmentAdded,
     DepartmentChange,
     DepartmentRenamed,
+    DepartmentUndone,
     Taxonomy,
     department_id,
+    fold_taxonomy,
+    standing_changes,
 )
 from triage_cl.domain.errors import BadInput
 from triage_cl.usecases.learn import CHANGES, taxonomy_at
@@ -18,15 +24,65 @@ from triage_cl.usecases.ledger import Ledger
 
 def change_departments(ledger: Ledger, changes: Sequence[DepartmentChange], at: datetime) -> Taxonomy:
     """The departments after `changes`, recorded; raises UnknownDepartment or BadInput and records nothing."""
-    taxonomy = taxonomy_at(ledger)
-    for change in changes:
-        if isinstance(change, DepartmentAdded) and change.id in taxonomy.lessons_of:
-            raise BadInput(f"A department with the id {change.id!r} exists or existed.")
-        if isinstance(change, DepartmentAdded | DepartmentRenamed):
-            _check_name(taxonomy, change.id, change.name)
-        taxonomy = taxonomy.apply(change)
+    taxonomy = departments_after(ledger, changes)
     ledger.append(changes, at)
     return taxonomy
+
+
+def departments_after(ledger: Ledger, changes: Sequence[DepartmentChange]) -> Taxonomy:
+    """The departments as `changes` would leave them; raises UnknownDepartment or BadInput where they cannot be made."""
+    history = changes_so_far(ledger)
+    taxonomy = fold_taxonomy(history)
+    for change in changes:
+        if isinstance(change, DepartmentUndone):
+            if all(one.id != change.id for one in standing_changes(history)):
+                raise BadInput(f"There is no change of {change.id!r} left to undo.")
+            taxonomy = fold_taxonomy([*history, change])
+            for department in taxonomy.departments.values():
+                _check_name(taxonomy, department.id, department.name)
+        else:
+            if isinstance(change, DepartmentAdded) and change.id in taxonomy.lessons_of:
+                raise BadInput(f"A department with the id {change.id!r} exists or existed.")
+            if isinstance(change, DepartmentAdded | DepartmentRenamed):
+                _check_name(taxonomy, change.id, change.name)
+            taxonomy = taxonomy.apply(change)
+        history.append(change)
+    return taxonomy
+
+
+def changes_so_far(ledger: Ledger) -> list[DepartmentChange]:
+    """All changes of departments, in order, those that were undone among them."""
+    recorded = ledger.facts(kinds=CHANGES)
+    return [each.fact for each in recorded if isinstance(each.fact, DepartmentChange)]
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What changes of departments do: to the departments, to lessons and to tasks that wait for an answer.
+
+    `lessons` tells of each department whose lessons change how many it has before and after; `tasks` how many tasks
+    suggest a department that means another one afterwards, or none.
+    """
+
+    departments: Taxonomy
+    lessons: Mapping[str, tuple[int, int]]
+    tasks: int
+
+
+def consequences(ledger: Ledger, changes: Sequence[DepartmentChange]) -> Consequences:
+    """What `changes` would do; nothing is recorded. Raises UnknownDepartment or BadInput where they cannot be made."""
+    before, after = taxonomy_at(ledger), departments_after(ledger, changes)
+    facts = ledger.facts(kinds=[Correction.kind])
+    given = [(each.position, each.fact) for each in facts if isinstance(each.fact, Correction)]
+    lessons = effective_lessons(given)
+    had = Counter(before.teaches(lesson.department) for lesson in lessons)
+    has = Counter(after.teaches(lesson.department) for lesson in lessons)
+    named = sorted(id for id in {*had, *has} if id is not None and had[id] != has[id])
+    waiting = set(ledger.standing_tasks().values()) - {correction.email_id for _, correction in given}
+    decided = ledger.decisions_of(sorted(waiting)).values()
+    suggested = [decision.department for decision in decided if decision.department is not None]
+    moved = sum(before.teaches(department) != after.teaches(department) for department in suggested)
+    return Consequences(after, {id: (had[id], has[id]) for id in named}, moved)
 
 
 def _check_name(taxonomy: Taxonomy, id: str, name: str) -> None:
