@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException as Refused
 
 from dashboards.access import COOKIE, Door
 from dashboards.observing import Observer
-from dashboards.pages import decisions, login, overview, reports
+from dashboards.pages import decisions, login, overview, receipts, reports
 from dashboards.pages.rendering import ASSETS, HEADERS, TEMPLATES, page
 from triage_cl.bootstrap import App, bootstrap, utcnow
 from triage_cl.domain.errors import BadInput, TriageError
@@ -46,6 +46,7 @@ def create_console(app: App, clock: Callable[[], datetime] = utcnow) -> FastAPI:
     for routes in (
         overview.routes(observer),
         decisions.routes(observer),
+        receipts.routes(observer),
         reports.routes(app),
         login.routes(door, secure=app.settings.console_url.startswith("https:")),
     ):

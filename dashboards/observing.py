@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from dashboards.rounds import Round
 from triage_cl.adapters.components import Components, Part, Seen, parts_of
@@ -15,8 +16,11 @@ from triage_cl.domain.emails import Email
 from triage_cl.domain.errors import BadSettings, LedgerUnavailable, TriageError
 from triage_cl.usecases.alarms import LEDGER, Alarm, Health, Limits, State, find_alarms
 from triage_cl.usecases.overview import Lookout, Overview
-from triage_cl.usecases.trace import Belief, believe
+from triage_cl.usecases.receipt import Reach, Receipt, reach_of, receipt
+from triage_cl.usecases.trace import Belief, Trace, believe
 from triage_cl.usecases.triage import Desk
+
+Told = TypeVar("Told")
 
 #: How often the ledger is looked at, and the parts are asked, seconds.
 LEDGER_SECONDS, PARTS_SECONDS = 10.0, 5.0
@@ -97,7 +101,18 @@ class Observer:
 
     def belief(self, email: Email, department: str | None) -> Belief | str | None:
         """What the champion believes of a mail today, or why nobody can tell; None while it is still being loaded."""
-        asked = self._desk_thread.submit(self._believe, email, department)
+        return self._ask_desk(lambda desk: believe(desk, email, department, self.clock()))
+
+    def receipt(self, found: Trace, email: Email) -> Receipt | str | None:
+        """What the champion makes of an answered mail and those like it, or why nobody can tell; None as above."""
+        return self._ask_desk(lambda desk: receipt(desk, self.ledger, found, email))
+
+    def reach(self) -> Reach | str | None:
+        """Which lessons the champion has, or why nobody can tell; None as above."""
+        return self._ask_desk(reach_of)
+
+    def _ask_desk(self, work: Callable[[Desk], Told]) -> Told | str | None:
+        asked = self._desk_thread.submit(self._at_desk, work)
         try:
             return asked.result(DESK_SECONDS)
         except TooLate:
@@ -106,11 +121,11 @@ class Observer:
         except TriageError as error:
             return str(error)
 
-    def _believe(self, email: Email, department: str | None) -> Belief:
+    def _at_desk(self, work: Callable[[Desk], Told]) -> Told:
         if self._desk is None:
             self._desk = self.app.desk()
         try:
-            return believe(self._desk, email, department, self.clock())
+            return work(self._desk)
         except TriageError:
             # Half of the news may be taken in: the next one starts anew.
             self._desk = None

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
 GUIDELINES = Path(__file__).with_name("guidelines.md")
+#: What the guidelines call the console's page that tells what answers did.
+CORRECTIONS = "*Corrections*"
 
 #: Label Studio takes no longer title.
 LONGEST_TITLE = 50
@@ -70,7 +72,11 @@ def set_up(app: App) -> list[Project]:
         return []
     groups, names = app.settings.groups, names_borne(app.ledger, taxonomy)
     departments = list(taxonomy.departments.values())
-    settings = {"label_config": label_config(departments), "expert_instruction": guidelines(), **ALWAYS}
+    settings = {
+        "label_config": label_config(departments),
+        "expert_instruction": guidelines(app.settings.console_url),
+        **ALWAYS,
+    }
     webhook = _webhook(app.settings.receiver_url, app.access.webhook_secret)
     with closing(connect(app)) as connection, connection.asking() as client:
         existing = _projects(client)
@@ -125,11 +131,16 @@ def _projects(client: "LabelStudio") -> dict[str, Any]:
 
 
 @cache
-def guidelines() -> str:
-    """The reviewers' guidelines as HTML; Label Studio shows line breaks between tags, so there are none."""
+def guidelines(console: str) -> str:
+    """The reviewers' guidelines as HTML, with a link to the console's list of corrections.
+
+    Label Studio shows line breaks between tags, so there are none.
+    """
     from markdown_it import MarkdownIt
 
-    html: str = MarkdownIt().render(GUIDELINES.read_text(encoding="utf-8"))
+    text = GUIDELINES.read_text(encoding="utf-8")
+    linked = text.replace(CORRECTIONS, f"[{CORRECTIONS}]({console.rstrip('/')}/corrections)")
+    html: str = MarkdownIt().render(linked)
     return html.replace(">\n", ">").replace("\n", " ").strip()
 
 

@@ -102,7 +102,7 @@ def test_a_decision_is_right_or_wrong_by_its_settled_answer(told: Ledger, tmp_pa
     }
     right = rows["drawn-right"]
     assert (right["received_at"], right["decided_at"]) == (NOON, NOON)
-    assert (right["answered_at"], right["answer_position"]) == (NOON + ANSWER_WINDOW, 15)
+    assert (right["answered_at"], right["answer_position"]) == (NOON + ANSWER_WINDOW, 16)
     assert (right["drawn"], right["unseen"], rows["undrawn"]["drawn"]) == (True, 0.1, False)
     assert rows["undrawn"]["decided_at"] == after(days=40)
     assert right["length"] == len("Invoice 12") + len("Where is my money?")
@@ -159,6 +159,7 @@ def test_departments_tell_each_change(told: Ledger, tmp_path: Path) -> None:
         ("added", "orders"),
         ("split", "billing"),
         ("retired", "orders"),
+        ("undone", "orders"),
     ]
     assert changes[2]["name"] == "Sales & Größe"
     assert (changes[3]["merged_into"], changes[5]["split_into"]) == ("billing", '["orders"]')

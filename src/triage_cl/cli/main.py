@@ -19,6 +19,7 @@ from triage_cl.cli import (
     ledgers,
     models,
     serving,
+    simulating,
     up,
     verification,
 )
@@ -69,6 +70,7 @@ PARTS = (
     encoders,
     ledgers,
     verification,
+    simulating,
     benchmarks,
 )
 

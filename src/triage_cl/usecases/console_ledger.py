@@ -68,6 +68,10 @@ class ConsoleLedger(Ledger, Protocol):
         """Corrections recorded since a time, looked for after a position; those of archives only if `imported`."""
         ...
 
+    def answers(self, since: datetime, after: int, before: int, limit: int) -> Sequence[Recorded]:
+        """Corrections by people recorded since a time, newest first, between two positions (both exclusive)."""
+        ...
+
     def lessons_by_department(self) -> Mapping[str, int]:
         """How many mails' effective answer names each department."""
         ...

@@ -104,6 +104,13 @@ def corrections_of(connection: sa.Connection, emails: Sequence[str]) -> dict[str
     return found
 
 
+def answered_since(connection: sa.Connection, emails: Sequence[str], position: int) -> bool:
+    """Whether one of these mails has a correction after `position`; none comes until the transaction ends."""
+    lock_counter(connection)
+    later = sa.select(facts.c.position).where(facts.c.kind == Correction.kind, facts.c.position > position).limit(1)
+    return any(connection.execute(later.where(facts.c.subject.in_(chunk))).first() for chunk in chunks(emails))
+
+
 def facts_about(connection: sa.Connection, subject: str) -> list[Recorded]:
     """All facts about one thing, in order."""
     rows = connection.execute(sa.select(facts).where(facts.c.subject == subject).order_by(facts.c.position))

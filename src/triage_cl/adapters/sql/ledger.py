@@ -59,6 +59,15 @@ class Ledger(LedgerTasks, LedgerVectors, LedgerOverview):
         with writing(self.engine) as connection:
             return fact_rows.append_facts(connection, facts, at)
 
+    def append_answers(self, answers: Sequence[Correction], at: datetime, seen: int) -> list[Recorded] | None:
+        """Record corrections, each once, or None if one of their mails was answered after the position `seen`."""
+        if not answers:
+            return []
+        with writing(self.engine) as connection:
+            if fact_rows.answered_since(connection, [answer.email_id for answer in answers], seen):
+                return None
+            return fact_rows.append_facts(connection, answers, at)
+
     def facts(self, after: int = 0, until: int | None = None, kinds: Iterable[str] | None = None) -> Iterator[Recorded]:
         """Facts after a position and up to another, in order."""
         wanted = None if kinds is None else list(kinds)

@@ -32,6 +32,11 @@ class LedgerOverview:
         with reading(self.engine) as connection:
             return overview_rows.corrections_since(connection, since, after, imported)
 
+    def answers(self, since: datetime, after: int, before: int, limit: int) -> list[Recorded]:
+        """Corrections by people recorded since a time, newest first, between two positions (both exclusive)."""
+        with reading(self.engine) as connection:
+            return overview_rows.answers(connection, since, after, before, limit)
+
     def lessons_by_department(self) -> Mapping[str, int]:
         """How many mails' effective answer names each department."""
         with reading(self.engine) as connection:

@@ -61,6 +61,18 @@ def corrections_since(connection: sa.Connection, since: datetime, after: int, im
     return int(connection.execute(counted).scalar_one())
 
 
+def answers(connection: sa.Connection, since: datetime, after: int, before: int, limit: int) -> list[Recorded]:
+    """Corrections by people recorded since a time, newest first, between two positions (both exclusive)."""
+    wanted = answers_between(since, after, before).order_by(facts.c.position.desc()).limit(limit)
+    return [_recorded(row) for row in connection.execute(wanted)]
+
+
+def answers_between(since: datetime, after: int, before: int) -> sa.Select[Any]:
+    """Corrections by people recorded since a time, between two positions (both exclusive)."""
+    between = (facts.c.position > after) & (facts.c.position < before)
+    return sa.select(facts).where(GIVEN_BY_PEOPLE, between, facts.c.at >= since)
+
+
 def lessons_by_department(connection: sa.Connection) -> Mapping[str, int]:
     """How many mails' effective answer names each department."""
     lessons = sa.table("triage_lessons", sa.column("department", sa.String()))
@@ -71,7 +83,11 @@ def lessons_by_department(connection: sa.Connection) -> Mapping[str, int]:
 def latest(connection: sa.Connection, kind: str, count: int) -> list[Recorded]:
     """The last facts of a kind, newest first."""
     wanted = sa.select(facts).where(facts.c.kind == kind).order_by(facts.c.position.desc()).limit(count)
-    return [Recorded(row.position, row.at, from_body(row.kind, row.body)) for row in connection.execute(wanted)]
+    return [_recorded(row) for row in connection.execute(wanted)]
+
+
+def _recorded(row: Any) -> Recorded:
+    return Recorded(row.position, row.at, from_body(row.kind, row.body))
 
 
 def listed(connection: sa.Connection, listing: Listing) -> list[Listed]:
