@@ -14,7 +14,7 @@ from river import base
 from river.base.typing import ClfTarget, FeatureName
 
 from triage_cl.learning.arithmetic import exponential
-from triage_cl.learning.experts import EXPERTS, WORTH, believe_mails, gather_mails, odds, uncalibrated, usual_odds
+from triage_cl.learning.experts import EXPERTS, WORTH, believe_evidence, gather_mails, odds, uncalibrated, usual_odds
 from triage_cl.learning.hashing import BUCKET_BITS, Features, describe, pack
 from triage_cl.learning.softmax import weigh_mails
 from triage_cl.learning.tables import CountTable, WeightTable
@@ -129,23 +129,7 @@ class HashedEnsemble(base.MiniBatchClassifier):
 
     def probabilities(self, features: Sequence[Features]) -> NDArray[np.float64]:
         """A row for each mail, a column for each of `classes`; rows sum to 1, and each is as if it were alone."""
-        mails, weights, counts = pack(features), self._weights, self._counts
-        weights.check(mails.indices)
-        probabilities = believe_mails(
-            weights.rows,
-            weights.logarithms,
-            weights.weights,
-            weights.counted,
-            counts.totals,
-            counts.counts,
-            self._words_of,
-            self._calibration,
-            self._lessons,
-            mails.starts,
-            mails.indices,
-            mails.values,
-            mails.bounds,
-        )
+        probabilities = believe_evidence(self._calibration, self.evidence(features))
         if self._retired:
             probabilities[:, [self._classes[label] for label in self._retired]] = 0.0
             left = probabilities.sum(axis=1, keepdims=True)

@@ -139,43 +139,6 @@ def believe(
 
 
 @compiled
-def believe_mails(
-    rows: NDArray[np.int32],
-    logarithms: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    counted: NDArray[np.int32],
-    totals: NDArray[np.float32],
-    counts: NDArray[np.float32],
-    words_of: NDArray[np.float64],
-    calibration: NDArray[np.float64],
-    lessons: int,
-    starts: NDArray[np.int64],
-    indices: NDArray[np.uint32],
-    values: NDArray[np.float32],
-    bounds: NDArray[np.int32],
-) -> NDArray[np.float64]:
-    """The probabilities of each class (columns) for mails packed end to end (rows)."""
-    classes = words_of.size
-    probabilities = np.empty((starts.size - 1, classes), np.float64)
-    if classes == 0:
-        return probabilities
-    longest = 0
-    for mail in range(starts.size - 1):
-        longest = max(longest, starts[mail + 1] - starts[mail])
-    found, weighed = np.empty(longest, np.int32), np.empty(longest, np.float32)
-    evidence = np.empty((EXPERTS, weights.shape[1]), np.float32)
-    softened = np.empty((TEMPERATURES, classes), np.float64)
-    usual = usual_odds(words_of, weights.shape[1])
-    for mail in range(starts.size - 1):
-        here, size = slice(starts[mail], starts[mail + 1]), starts[mail + 1] - starts[mail]
-        prefetch_rows(rows, indices[here], logarithms, counted, weights)
-        weigh(rows, logarithms, lessons, indices[here], values[here], bounds[mail], found, weighed)
-        gather(found[:size], weighed, bounds[mail], weights, counted, totals, counts, usual, evidence)
-        believe(calibration, evidence, softened, probabilities[mail])
-    return probabilities
-
-
-@compiled
 def gather_mails(
     rows: NDArray[np.int32],
     logarithms: NDArray[np.float32],
@@ -191,14 +154,20 @@ def gather_mails(
     bounds: NDArray[np.int32],
 ) -> NDArray[np.float32]:
     """What `gather` gives for mails packed end to end: by mail, expert and class."""
-    evidence = np.empty((starts.size - 1, EXPERTS, words_of.size), np.float32)
-    usual = usual_odds(words_of, weights.shape[1])
-    for mail in range(starts.size - 1):
+    mails, classes, width = starts.size - 1, words_of.size, weights.shape[1]
+    evidence = np.empty((mails, EXPERTS, classes), np.float32)
+    longest = 0
+    for mail in range(mails if classes else 0):
+        longest = max(longest, starts[mail + 1] - starts[mail])
+    found, weighed = np.empty(longest, np.int32), np.empty(longest, np.float32)
+    said = np.empty((EXPERTS, width), np.float32)
+    usual = usual_odds(words_of, width)
+    for mail in range(mails if classes else 0):
         here, size = slice(starts[mail], starts[mail + 1]), starts[mail + 1] - starts[mail]
-        found, weighed = np.empty(size, np.int32), np.empty(size, np.float32)
         prefetch_rows(rows, indices[here], logarithms, counted, weights)
         weigh(rows, logarithms, lessons, indices[here], values[here], bounds[mail], found, weighed)
-        gather(found, weighed, bounds[mail], weights, counted, totals, counts, usual, evidence[mail])
+        gather(found[:size], weighed, bounds[mail], weights, counted, totals, counts, usual, said)
+        evidence[mail] = said[:, :classes]
     return evidence
 
 
