@@ -20,7 +20,7 @@ FAREWELL_SECONDS = 5.0
 
 
 class CatchingUp:
-    """A thread that reconciles when it was woken, at its start, and every `PERIOD_SECONDS`.
+    """A thread that reconciles `settling` seconds after it was woken, at its start, and every `PERIOD_SECONDS`.
 
     `prepare` is done before each time. What fails is tried again the next time; `trouble` is the sentence about it.
     """
@@ -31,8 +31,10 @@ class CatchingUp:
         queue: Callable[[], LabelStudioReviews],
         clock: Callable[[], datetime],
         prepare: Callable[[], object] = lambda: None,
+        settling: float = SETTLING_SECONDS,
     ) -> None:
         self._ledger, self._queue, self._clock, self._prepare = ledger, queue, clock, prepare
+        self._settling = settling
         self._woken, self._ended, self._sweep = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="catching-up", daemon=True)
         self.last_at: datetime | None = None
@@ -58,7 +60,7 @@ class CatchingUp:
     def _run(self) -> None:
         while True:
             if self._woken.wait(PERIOD_SECONDS):
-                self._ended.wait(SETTLING_SECONDS)
+                self._ended.wait(self._settling)
             if self._ended.is_set():
                 return
             self._woken.clear()

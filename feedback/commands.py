@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from feedback import setup_commands
+from feedback import chaos_commands, setup_commands
 from triage_cl.cli.output import Json, console, print_table, write_json
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def plug_into(app: typer.Typer) -> None:
     app.add_typer(commands, name="review")
     setup_commands.plug_into(app, commands)
     app.command()(reconcile)
+    chaos_commands.plug_into(app)
 
 
 @commands.callback()

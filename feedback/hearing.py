@@ -56,10 +56,14 @@ class Ear:
 
     def _hear_answer(self, annotation: object, task: object) -> Heard:
         answer = read_answer(annotation, task.get("data") if isinstance(task, dict) else None, self._keys)
+        seen = self._ledger.position()
         earlier = self._earlier(answer.email_id)
         if not is_newest(answer, earlier):
             return LOOK_UP
-        heard = self._settle(answer)
+        if not earlier and self._ledger.archived([answer.email_id]):
+            # The task was deleted before its answer was heard of.
+            return LOOK_UP
+        heard = self._settle(answer, seen)
         return heard if answer.department is not None or not earlier else heard + LOOK_UP
 
     def _hear_deletion(self, annotation: int) -> Heard:
@@ -68,21 +72,23 @@ class Ear:
         Label Studio does not say whose it was, and another one, which says the same, may stand.
         """
         begin = answers_begin(annotation)
+        seen = self._ledger.position()
         names = (self._ledger.mail_answered_as(f"{source}:{begin}") for source in (Source.REVIEW, Source.VOLUNTEER))
         email = next((name for name in names if name is not None), None)
         if email is not None and self._ledger.archived([email]):
             return Heard()
         if email is None or any(not one.answer_id.startswith(begin) for one in self._earlier(email)):
             return LOOK_UP
-        return self._settle(Withdrawn(email, CHANNEL, self._clock())) + LOOK_UP
+        return self._settle(Withdrawn(email, CHANNEL, self._clock()), seen) + LOOK_UP
 
     def _earlier(self, email: str) -> list[Correction]:
         recorded = (one.fact for one in self._ledger.corrections_of([email]).get(email, ()))
         corrections = (fact for fact in recorded if isinstance(fact, Correction))
         return [one for one in corrections if one.answer_id.startswith(f"{CHANNEL}:")]
 
-    def _settle(self, item: Answer | Withdrawn) -> Heard:
-        return Heard(settle(self._ledger, [item], self._clock()).corrections)
+    def _settle(self, item: Answer | Withdrawn, seen: int) -> Heard:
+        found = settle(self._ledger, [item], self._clock(), seen)
+        return Heard(found.corrections, settled=not found.overtaken)
 
 
 def is_newest(answer: Answer, earlier: Sequence[Correction]) -> bool:

@@ -100,7 +100,7 @@ def test_nothing_unredacted_is_in_any_file(tmp_path: Path, mailbox: Path) -> Non
 
 def test_every_promise_holds_after_ingesting(tmp_path: Path, mailbox: Path) -> None:
     triage(tmp_path, "ingest", str(mailbox))
-    for check in ("replay", "propensities", "audit"):
+    for check in ("replay", "propensities", "lessons", "audit"):
         assert told(triage(tmp_path, "verify", check, "--json", "-"))["holds"] is True
 
 

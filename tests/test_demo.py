@@ -95,7 +95,7 @@ def test_the_demo_reviews_learns_watches_and_judges(demo: tuple[Path, int, dict[
     assert told["peak_mib"] > 100
 
 
-@pytest.mark.parametrize("check", ["replay", "propensities", "audit"])
+@pytest.mark.parametrize("check", ["replay", "propensities", "lessons", "audit"])
 def test_every_promise_holds_after_the_kill(demo: tuple[Path, int, dict[str, Any]], check: str) -> None:
     folder, _, _ = demo
     assert run(folder, "verify", check, TRIAGE_HOME="demo")["holds"] is True

@@ -296,7 +296,7 @@ def test_a_ledger_that_is_down_is_said_to_be_so_and_looked_up_later(
     def down(*_: object) -> None:
         raise LedgerUnavailable("It reports: gone.")
 
-    monkeypatch.setattr(post.ledger, "append", down)
+    monkeypatch.setattr(post.ledger, "append_answers", down)
     answer = post.send(created(5, mail, "legal"))
     assert (answer.status_code, answer.json()["error"][:10]) == (503, "The ledger")
     assert post.woken == [False]

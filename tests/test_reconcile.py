@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feedback.hearing import Ear
-from tests.builders import NOON, NOW, after, an_admission
+from tests.builders import NOON, NOW, a_correction, after, an_admission
 from tests.review_projects import chosen
 from triage_cl.adapters.label_studio.annotations import read_task, state_of
 from triage_cl.adapters.sql.ledger import Ledger
@@ -153,10 +153,31 @@ def test_an_answer_nobody_asked_for_never_measures(open_ledger: Ledger) -> None:
 
 
 def test_what_nobody_knows_is_counted_and_leaves_the_rest_alone(open_ledger: Ledger) -> None:
-    mail = a_mail(open_ledger)
-    told = [said(mail, "legal"), said(mail, "nobody's", version=2), said("no such mail", "legal")]
+    mail, other = a_mail(open_ledger), a_mail(open_ledger)
+    told = [said(mail, "legal"), said(other, "nobody's", "2"), said("no such mail", "legal")]
     assert settle(open_ledger, told, NOON) == Reconciled(corrections=1, unknown=1, unknown_mails=1)
     assert lesson(open_ledger, mail) == ["legal"]
+
+
+def test_an_answer_changed_to_what_nobody_knows_does_not_stand_any_more(open_ledger: Ledger) -> None:
+    mail = a_mail(open_ledger)
+    known, unknown = said(mail, "legal"), said(mail, "nobody's", version=2)
+    settle(open_ledger, [known], NOON)
+    for _ in range(2):
+        assert settle(open_ledger, [unknown], NOON).unknown == 1
+    assert departments(open_ledger, mail) == ["legal", None]
+    settle(open_ledger, [known], NOON)
+    assert lesson(open_ledger, mail) == ["legal"]
+
+
+def test_who_is_answered_meanwhile_by_another_process_is_heard_again(open_ledger: Ledger) -> None:
+    mail = a_mail(open_ledger)
+    seen = open_ledger.position()
+    settle(open_ledger, [said(mail, "legal")], NOON)
+    late = [a_correction(mail, "billing")]
+    assert open_ledger.append_answers(late, NOON, seen) is None
+    assert departments(open_ledger, mail) == ["legal"]
+    assert len(open_ledger.append_answers(late, NOON, open_ledger.position()) or ()) == 1
 
 
 @dataclass

@@ -16,7 +16,7 @@ def test_an_archive_teaches_and_then_mail_is_decided(tmp_path: Path) -> None:
     decided = told(triage(tmp_path, "ingest", str(new), "--json", "-"))
     assert (decided["decided"], decided["imported"]) == (1, 0)
     assert decided["actions"].keys() <= {"auto", "suggest"}
-    for check in ("replay", "propensities", "audit"):
+    for check in ("replay", "propensities", "lessons", "audit"):
         assert told(triage(tmp_path, "verify", check, "--json", "-"))["holds"] is True
 
 

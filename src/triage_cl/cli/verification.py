@@ -38,6 +38,15 @@ def propensities(json: Json = None) -> None:
 
 
 @commands.command()
+def lessons(json: Json = None) -> None:
+    """Every lesson is the last answer that somebody gave to its mail; nothing that was only concluded teaches."""
+    from triage_cl.bootstrap import bootstrap
+    from triage_cl.usecases.verify import verify_lessons
+
+    _report("lessons", verify_lessons(bootstrap().ledger), json)
+
+
+@commands.command()
 def audit(json: Json = None) -> None:
     """The hash chain over the facts holds: nothing was changed, reordered or taken out."""
     from triage_cl.bootstrap import bootstrap

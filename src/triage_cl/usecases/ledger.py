@@ -86,6 +86,10 @@ class Ledger(Protocol):
         """Record facts, each once; what comes back was new, and is durable."""
         ...
 
+    def append_answers(self, answers: Sequence[Correction], at: datetime, seen: int) -> list[Recorded] | None:
+        """Record corrections, each once, or None if one of their mails was answered after the position `seen`."""
+        ...
+
     def facts(self, after: int = 0, until: int | None = None, kinds: Iterable[str] | None = None) -> Iterator[Recorded]:
         """Facts after a position and up to another, in order."""
         ...

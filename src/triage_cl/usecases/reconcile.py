@@ -19,13 +19,15 @@ Said = Answer | Withdrawn
 class Reconciled:
     """What became of the answers found.
 
-    `corrections` are new, `repeated` change nothing; the others teach nobody: departments and mails nobody knows.
+    `corrections` are new, `repeated` change nothing; `unknown` ones name no department, `unknown_mails` no mail, and
+    teach nobody; `overtaken` ones came after another that is newer or may be: whoever asks again learns what holds.
     """
 
     corrections: int = 0
     repeated: int = 0
     unknown: int = 0
     unknown_mails: int = 0
+    overtaken: int = 0
 
 
 def reconcile(ledger: Ledger, queue: ReviewQueue, at: datetime) -> Reconciled:
@@ -42,13 +44,25 @@ def settle(ledger: Ledger, said: Sequence[Said], at: datetime, as_of: int | None
     An answer that comes again is recorded once. One that was overtaken meanwhile, and holds again because the later
     one was deleted, is recorded again. A department means what it meant to the reviewer: it may be called otherwise by
     now, or be another's. `as_of` is the ledger's position when the reading of it all began: a mail that was answered
-    after it, by the same way, is left alone, because that answer is newer than what was read.
+    after it, by the same way, is left alone, because that answer is newer than what was read; unless its task is gone.
     """
+    while True:
+        seen = ledger.position()
+        new, heard = _hear(ledger, said, as_of)
+        # Whoever answers one of these mails meanwhile, in this process or another, is heard first.
+        recorded = ledger.append_answers(new, at, seen)
+        if recorded is not None:
+            others = heard.unknown + heard.unknown_mails + heard.overtaken
+            return replace(heard, corrections=len(recorded), repeated=len(said) - others - len(recorded))
+
+
+def _hear(ledger: Ledger, said: Sequence[Said], as_of: int | None) -> tuple[list[Correction], Reconciled]:
+    """The corrections that would be new, and how many answers cannot be any."""
     ids = list({item.email_id for item in said})
     known, decisions, before = names_ever(ledger), ledger.decisions_of(ids), ledger.corrections_of(ids)
     histories: dict[tuple[str, str], History] = {}
     new: list[Correction] = []
-    unknown = unknown_mails = 0
+    unknown = unknown_mails = overtaken = 0
     for item in said:
         decision = decisions.get(item.email_id)
         if decision is None:
@@ -56,18 +70,22 @@ def settle(ledger: Ledger, said: Sequence[Said], at: datetime, as_of: int | None
             continue
         channel = channel_of(item)
         history = histories.setdefault((item.email_id, channel), History.of(before.get(item.email_id, ()), channel))
-        if as_of is not None and history.position > as_of:
+        if as_of is not None and history.position > as_of and not _is_final(item):
+            overtaken += 1
             continue
         try:
             correction = history.hear(item, decision, known)
         except UnknownDepartment:
             unknown += 1
-            continue
+            correction = history.overruled(item, decision) if isinstance(item, Answer) else None
         if correction is not None:
             new.append(correction)
     new += [again for history in histories.values() if (again := history.restated()) is not None]
-    recorded = len(ledger.append(new, at))
-    return Reconciled(recorded, len(said) - unknown - unknown_mails - recorded, unknown, unknown_mails)
+    return new, Reconciled(unknown=unknown, unknown_mails=unknown_mails, overtaken=overtaken)
+
+
+def _is_final(item: Said) -> bool:
+    return isinstance(item, Withdrawn) and item.final
 
 
 def channel_of(item: Said) -> str:
@@ -98,9 +116,20 @@ class History:
     def hear(self, item: Said, decision: Decision, known: Mapping[str, str]) -> Correction | None:
         """The correction that an answer is, None where it changes nothing; raises UnknownDepartment."""
         self.in_force = None
-        correction = (
+        return self._take(
             self._withdrawal(item) if isinstance(item, Withdrawn) else correction_of(item, known, decision.drawn)
         )
+
+    def overruled(self, item: Answer, decision: Decision) -> Correction | None:
+        """The withdrawal of the answer before one that names no department, None where none teaches.
+
+        Who says now what cannot be understood stands by the earlier answer no more.
+        """
+        if self.last is None or self.last.department is None:
+            return None
+        return self._take(correction_of(replace(item, department=None), {}, decision.drawn))
+
+    def _take(self, correction: Correction | None) -> Correction | None:
         self.in_force = correction
         if correction is None or correction.answer_id in self.heard or says_the_same(correction, self.last):
             return None

@@ -53,11 +53,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """The answers to a mail's task were deleted, by whoever; `channel` is where: what its answers' ids begin with."""
+    """The answers to a mail's task were deleted, by whoever; `channel` is where: what its answers' ids begin with.
+
+    `final` says that the task itself is gone: whatever is heard of it later was said before.
+    """
 
     email_id: str
     channel: str
     at: datetime
+    final: bool = False
 
 
 class ReviewQueue(Protocol):

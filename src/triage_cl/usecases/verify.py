@@ -1,14 +1,16 @@
 """Check the invariants: each check says whether it holds, how much was checked, and what was found."""
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from triage_cl.domain.corrections import Correction, Source
+from triage_cl.domain.corrections import Correction, Lesson, Origin, Source
+from triage_cl.domain.decisions import Decision
 from triage_cl.domain.errors import BadSnapshot
 from triage_cl.domain.versions import ModelVersion
 from triage_cl.learning.learner import Learner
 from triage_cl.privacy.keys import Keys
-from triage_cl.usecases.learn import fold
+from triage_cl.usecases.learn import fold, lessons_between
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.registry import Registry, UnknownVersion
 from triage_cl.usecases.retrain import standing_at
@@ -120,3 +122,55 @@ def first_corrections(ledger: Ledger) -> tuple[dict[str, int], dict[str, int]]:
             if recorded.fact.source is not Source.IMPORT:
                 given.setdefault(recorded.fact.email_id, recorded.position)
     return first, given
+
+
+def verify_lessons(ledger: Ledger) -> Checked:
+    """Every lesson is the last answer that somebody gave to its mail, marked with why it was given; one a mail.
+
+    Nothing that was only concluded teaches: a lesson whose reviewer is a model version, or that accepts a suggestion
+    which nobody was shown, is found.
+    """
+    head = ledger.position()
+    lessons = lessons_between(ledger, 0, head, head)
+    mails = list({lesson.email_id for lesson in lessons})
+    known, decisions, last = ledger.known(mails), ledger.decisions_of(mails), last_corrections(ledger)
+    versions = set(standing_at(ledger).versions)
+    found: list[Finding] = []
+    taught: set[str] = set()
+    for lesson in lessons:
+        position, correction = last[lesson.email_id]
+        wrong = list(_wrong_answer(lesson, position, correction, versions))
+        wrong += _wrong_source(correction, decisions.get(lesson.email_id))
+        wrong += ["no mail of this id is there"] if lesson.email_id not in known else []
+        wrong += ["a second lesson of this mail"] if lesson.email_id in taught else []
+        taught.add(lesson.email_id)
+        found += [Finding(lesson.position, f"{lesson.email_id}: {what}") for what in wrong]
+    return Checked(len(lessons), tuple(found))
+
+
+def _wrong_answer(lesson: Lesson, position: int, correction: Correction, versions: set[str]) -> Iterator[str]:
+    if (lesson.position, lesson.source) != (position, correction.source) or correction.department is None:
+        yield "the lesson is not the last answer"
+    if not correction.reviewer or correction.reviewer in versions:
+        yield "nobody answered this"
+    if not correction.answer_id:
+        yield "the answer has no identity"
+
+
+def _wrong_source(correction: Correction, decision: Decision | None) -> Iterator[str]:
+    """What contradicts the mark that says why there is an answer, and what the reviewer was shown."""
+    if correction.source is Source.IMPORT:
+        if correction.origin is not Origin.SCRATCH:
+            yield "an import that says what a reviewer was shown"
+    elif decision is None:
+        yield f"a {correction.source} answer to mail that was never decided"
+    elif decision.drawn != (correction.source is Source.REVIEW):
+        yield f"marked {correction.source}, and the mail was {'drawn' if decision.drawn else 'not drawn'}"
+    if correction.blind and correction.origin is not Origin.SCRATCH:
+        yield f"{correction.origin} where no suggestion was shown"
+
+
+def last_corrections(ledger: Ledger) -> Mapping[str, tuple[int, Correction]]:
+    """The last correction of every mail that has one, with its position."""
+    recorded = ledger.facts(kinds=[Correction.kind])
+    return {one.fact.email_id: (one.position, one.fact) for one in recorded if isinstance(one.fact, Correction)}

@@ -20,10 +20,14 @@ REFUSED = (401, 403)
 
 @dataclass
 class Connection:
-    """A Label Studio server at `url`, opened with a user's API key; nothing is asked before it is used."""
+    """A Label Studio server at `url`, opened with a user's API key; nothing is asked before it is used.
+
+    `transport` takes the requests there; None is the network.
+    """
 
     url: str
     token: str = field(repr=False)
+    transport: "httpx.BaseTransport | None" = field(default=None, repr=False)
     _opened: "httpx.Client | None" = field(default=None, init=False, repr=False)
 
     @cached_property
@@ -33,7 +37,9 @@ class Connection:
         from label_studio_sdk import LabelStudio
 
         # Loopback is reached directly, whatever proxy the environment names.
-        self._opened = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=True, trust_env=False)
+        self._opened = httpx.Client(
+            timeout=TIMEOUT_SECONDS, follow_redirects=True, trust_env=False, transport=self.transport
+        )
         made: LabelStudio = _made(LabelStudio, base_url=self.url, api_key=self.token, httpx_client=self._opened)
         return made
 

@@ -134,7 +134,9 @@ class LabelStudioReviews:
             gone |= {name: standing[name] for number, name in known.items() if number not in there}
             self._delete_archived(client, project, there - known.keys())
         self._gone, self._read[SWEPT], self._asked_to_sweep = list(gone), began.isoformat(), False
-        return self._without_idle([Withdrawn(email, CHANNEL, began) for email in gone.values()])
+        archived = self.ledger.archived(list(gone.values()))
+        # Those without an answer, too: it may be heard of while this is being done.
+        return [Withdrawn(email, CHANNEL, began, final=True) for email in gone.values() if email not in archived]
 
     def _delete_archived(self, client: "LabelStudio", project: Project, tasks: set[int]) -> None:
         """Delete what was put away in the ledger and, for a fault in between, not here."""
