@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 import triage_cl
+from triage_cl.adapters.refolding import BackgroundRefold
 from triage_cl.api import corrections, decisions, emails, operations, problems
 from triage_cl.api.delivery import Delivery
 from triage_cl.api.desk_thread import DeskThread
@@ -15,7 +16,6 @@ from triage_cl.api.door import Door
 from triage_cl.api.guard import Guard
 from triage_cl.api.measures import Measures
 from triage_cl.api.parts import READERS, Parts
-from triage_cl.adapters.refolding import BackgroundRefold
 from triage_cl.api.warming import warm
 from triage_cl.bootstrap import App, bootstrap, utcnow
 from triage_cl.usecases.checkpoints import Checkpoints
