@@ -41,7 +41,7 @@ class Door:
     def full(self) -> Full:
         """The refusal, with the seconds after which what waits now is decided."""
         seconds = ceil(self.mails / self.rate()) if self.rate() > 0 else 1
-        return Full(min(LONGEST_RETRY_SECONDS, max(1, seconds)))
+        return Full(retry_seconds=min(LONGEST_RETRY_SECONDS, max(1, seconds)))
 
 
 @dataclass

@@ -44,8 +44,8 @@ RETRY_SECONDS = 5
 class Full(Overloaded):
     """More mail is waiting than can be decided soon; try again later."""
 
-    def __init__(self, retry_seconds: int) -> None:
-        super().__init__()
+    def __init__(self, detail: str = "", retry_seconds: int = RETRY_SECONDS) -> None:
+        super().__init__(detail)
         self.retry_seconds = retry_seconds
 
 

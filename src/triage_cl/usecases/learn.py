@@ -67,9 +67,12 @@ def taxonomy_at(ledger: Ledger, as_of: int | None = None) -> Taxonomy:
 
 def lessons_between(ledger: Ledger, start: int, through: int, as_of: int) -> list[Lesson]:
     """The effective lessons after `start` up to `through`, as edits and departments stood at `as_of`."""
-    answers = list(_corrections(ledger.facts(until=max(through, as_of), kinds=[Correction.kind])))
+    # A mail whose latest answer came by `start` has no lesson after it: earlier answers need not be read.
+    answers = list(_corrections(ledger.facts(after=start, until=max(through, as_of), kinds=[Correction.kind])))
     settled = [answer for answer in answers if answer[0] <= as_of]
-    first = _first_answers(answers[len(settled) :], {correction.email_id for _, correction in settled})
+    late = answers[len(settled) :]
+    known = ledger.corrected_before(list({correction.email_id for _, correction in late}), max(as_of, start))
+    first = _first_answers(late, known)
     lessons = effective_lessons(settled) + effective_lessons(first)
     return list(_taught(lessons, _meanings(ledger, through, as_of), start, through))
 
