@@ -21,10 +21,11 @@ from triage_cl.domain.corrections import Correction, Source
 from triage_cl.domain.departments import DepartmentMerged, DepartmentRenamed, DepartmentRetired, DepartmentSplit
 from triage_cl.domain.emails import Handover, Message, Unreadable
 from triage_cl.domain.promotion import PromotionRule
+from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import DEFAULT_RECIPE
 from triage_cl.usecases.account import account
 from triage_cl.usecases.ingest import ingest
-from triage_cl.usecases.learn import fold, follow, lessons_between, taxonomy_at
+from triage_cl.usecases.learn import AtOnce, fold, follow, lessons_between, taxonomy_at
 from triage_cl.usecases.overview import Lookout
 from triage_cl.usecases.teach_archive import Imported, teach_archive
 from triage_cl.usecases.verify import verify_propensities, verify_replay
@@ -251,12 +252,12 @@ def test_progress_is_told_while_reading_and_while_teaching(office: Office) -> No
 
 
 def test_a_desk_follows_an_import_without_folding_again(office: Office) -> None:
-    def refuse(*_: object) -> None:
-        raise AssertionError("nothing was rewritten")
+    class Refuse(AtOnce):
+        def __call__(self, *_: object) -> Learner:
+            raise AssertionError("nothing was rewritten")
 
     office.desk.refresh()
-    refuse.ready = False  # type: ignore[attr-defined]
-    office.desk.refold = refuse  # type: ignore[assignment]
+    office.desk.refold = Refuse()
     teach(office, *(a_message(f"a-{number}", ["Billing", "Support", "Parcels"][number % 3]) for number in range(9)))
     office.desk.refresh()
     assert office.desk.learners[DEFAULT_RECIPE].lessons == 9
