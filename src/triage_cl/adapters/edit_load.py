@@ -16,7 +16,7 @@ from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import DEFAULT_RECIPE, find_recipe
 from triage_cl.privacy.keys import Keys
 from triage_cl.usecases.checkpoints import Checkpoints
-from triage_cl.usecases.learn import fold, follow
+from triage_cl.usecases.learn import answers_in, fold, follow
 
 #: Answers at the end of the ledger that count as recent.
 RECENT = 10_000
@@ -54,8 +54,7 @@ class EditLoad:
         self.ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
         migrate(self.ledger.engine)
         self.new = iter(fill(self.ledger, lessons, keys, SEED, waiting=max(1_000, lessons // 10)))
-        facts = self.ledger.facts(kinds=[Correction.kind])
-        self.answers = [recorded.fact for recorded in facts if isinstance(recorded.fact, Correction)]
+        self.answers = [answer for _, answer in answers_in(self.ledger.facts(kinds=[Correction.kind]))]
         self.departments = sorted({answer.department for answer in self.answers if answer.department})
         checkpoints = Checkpoints(folder / "checkpoints")
         self.refold = BackgroundRefold(checkpoints)

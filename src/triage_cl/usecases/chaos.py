@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from triage_cl.domain.corrections import Correction, Lesson
-from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import find_recipe
-from triage_cl.usecases.learn import encoder_of, lessons_between, teach
+from triage_cl.usecases.learn import answers_in, lessons_between, teach, untaught
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.reconcile import says_the_same
 from triage_cl.usecases.verify import Finding, last_corrections
@@ -33,8 +32,7 @@ def fingerprint_by_mail(ledger: Ledger, recipe: str, key: bytes) -> str:
     It tells nothing of when they were learned: two ledgers of the same decisions whose mails have the same answers
     give the same.
     """
-    found = find_recipe(recipe)
-    learner = Learner(found, key, encoder=encoder_of(ledger, found))
+    learner = untaught(ledger, find_recipe(recipe), key)
     lessons = lessons_by_mail(ledger).values()
     teach(ledger, learner, [replace(lesson, position=number) for number, lesson in enumerate(lessons, 1)])
     return learner.fingerprint()
@@ -57,11 +55,10 @@ def differing_answers(ledger: Ledger, held: Mapping[str, Held | None]) -> Iterat
 def repeated_answers(ledger: Ledger) -> Iterator[Finding]:
     """Corrections that say what the one of the same mail before them said: an answer that was recorded twice."""
     before: dict[str, Correction] = {}
-    for recorded in ledger.facts(kinds=[Correction.kind]):
-        if isinstance(fact := recorded.fact, Correction):
-            if says_the_same(fact, before.get(fact.email_id)):
-                yield Finding(recorded.position, f"{fact.email_id}: recorded twice")
-            before[fact.email_id] = fact
+    for position, correction in answers_in(ledger.facts(kinds=[Correction.kind])):
+        if says_the_same(correction, before.get(correction.email_id)):
+            yield Finding(position, f"{correction.email_id}: recorded twice")
+        before[correction.email_id] = correction
 
 
 def differing_lessons(ledger: Ledger, other: Mapping[str, Lesson]) -> Iterator[Finding]:

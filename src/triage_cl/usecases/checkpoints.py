@@ -8,7 +8,7 @@ from triage_cl.domain.departments import REFOLDING
 from triage_cl.domain.versions import entrant_of
 from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import Recipe
-from triage_cl.usecases.learn import CHANGES, encoder_of, lessons_between, teach
+from triage_cl.usecases.learn import CHANGES, answers_in, lessons_between, teach, untaught
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.snapshots import Snapshots
 
@@ -56,12 +56,12 @@ class Checkpoints:
 
     def _newest(self, ledger: Ledger, recipe: Recipe, key: bytes, start: int, head: int) -> Learner:
         """The last checkpoint that serves, or a learner that was taught nothing; others are deleted."""
-        encoder = encoder_of(ledger, recipe)
+        fresh = untaught(ledger, recipe, key, start)
         for path, learner in self._snapshots.newest_first(entrant_of(recipe.name, start), key):
-            if learner is not None and learner.encoder == encoder and _untouched(ledger, learner, head):
+            if learner is not None and learner.encoder == fresh.encoder and _untouched(ledger, learner, head):
                 return learner
             path.unlink(missing_ok=True)
-        return Learner(recipe, key, start=start, encoder=encoder)
+        return fresh
 
 
 def _untouched(ledger: Ledger, learner: Learner, head: int) -> bool:
@@ -71,5 +71,5 @@ def _untouched(ledger: Ledger, learner: Learner, head: int) -> bool:
     since = list(ledger.facts(after=learner.as_of, until=head, kinds=(Correction.kind, *CHANGES)))
     if any(isinstance(recorded.fact, REFOLDING) for recorded in since):
         return False
-    mails = list({recorded.fact.email_id for recorded in since if isinstance(recorded.fact, Correction)})
+    mails = list({correction.email_id for _, correction in answers_in(since)})
     return not ledger.corrected_before(mails, learner.through)

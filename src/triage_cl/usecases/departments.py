@@ -18,7 +18,7 @@ from triage_cl.domain.departments import (
     standing_changes,
 )
 from triage_cl.domain.errors import BadInput
-from triage_cl.usecases.learn import CHANGES, taxonomy_at
+from triage_cl.usecases.learn import CHANGES, answers_in, taxonomy_at
 from triage_cl.usecases.ledger import Ledger
 
 
@@ -72,8 +72,7 @@ class Consequences:
 def consequences(ledger: Ledger, changes: Sequence[DepartmentChange]) -> Consequences:
     """What `changes` would do; nothing is recorded. Raises UnknownDepartment or BadInput where they cannot be made."""
     before, after = taxonomy_at(ledger), departments_after(ledger, changes)
-    facts = ledger.facts(kinds=[Correction.kind])
-    given = [(each.position, each.fact) for each in facts if isinstance(each.fact, Correction)]
+    given = list(answers_in(ledger.facts(kinds=[Correction.kind])))
     lessons = effective_lessons(given)
     had = Counter(before.teaches(lesson.department) for lesson in lessons)
     has = Counter(after.teaches(lesson.department) for lesson in lessons)

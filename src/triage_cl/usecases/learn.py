@@ -15,7 +15,7 @@ from triage_cl.domain.corrections import Correction, Lesson, Source, effective_l
 from triage_cl.domain.departments import REFOLDING, DepartmentChange, Taxonomy, fold_taxonomy
 from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Recorded
-from triage_cl.learning.hashing import Features, describe
+from triage_cl.learning.hashing import Features, describe, describe_many
 from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import Recipe, find_recipe
 from triage_cl.usecases.ledger import Ledger
@@ -40,7 +40,7 @@ def describe_emails(ledger: Ledger, key: bytes, mails: Sequence[Email], learners
     With the vectors that their recipes learn from, as the ledger has or makes them; BadSettings where no encoder of
     such a kind is set.
     """
-    features = [describe_email(key, email) for email in mails]
+    features = describe_many(key, map(text_of, mails))
     kinds = sorted({learner.recipe.vectors for learner in learners if learner.recipe.vectors})
     if not kinds:
         return features
@@ -59,22 +59,30 @@ def text_of(email: Email) -> Mapping[str, str]:
     return {"subject": email.subject, "body": email.body, "sender": email.sender, "thread": email.thread or ""}
 
 
-def taxonomy_at(ledger: Ledger, as_of: int | None = None) -> Taxonomy:
-    """The departments as they stood at a position (None: now)."""
-    changes = ledger.facts(until=as_of, kinds=CHANGES)
-    return fold_taxonomy(recorded.fact for recorded in changes if isinstance(recorded.fact, DepartmentChange))
+def taxonomy_at(ledger: Ledger, as_of: int | None = None, through: int = 0) -> Taxonomy:
+    """The departments as they stood at a position (None: now).
+
+    With those that were added or renamed up to `through`, if that is later: they change no earlier lesson.
+    """
+    changes = ledger.facts(until=None if as_of is None else max(as_of, through), kinds=CHANGES)
+    return fold_taxonomy(
+        recorded.fact
+        for recorded in changes
+        if isinstance(recorded.fact, DepartmentChange)
+        and (as_of is None or recorded.position <= as_of or not isinstance(recorded.fact, REFOLDING))
+    )
 
 
 def lessons_between(ledger: Ledger, start: int, through: int, as_of: int) -> list[Lesson]:
     """The effective lessons after `start` up to `through`, as edits and departments stood at `as_of`."""
     # A mail whose latest answer came by `start` has no lesson after it: earlier answers need not be read.
-    answers = list(_corrections(ledger.facts(after=start, until=max(through, as_of), kinds=[Correction.kind])))
+    answers = list(answers_in(ledger.facts(after=start, until=max(through, as_of), kinds=[Correction.kind])))
     settled = [answer for answer in answers if answer[0] <= as_of]
     late = answers[len(settled) :]
     known = ledger.corrected_before(list({correction.email_id for _, correction in late}), max(as_of, start))
     first = _first_answers(late, known)
     lessons = effective_lessons(settled) + effective_lessons(first)
-    return list(_taught(lessons, _meanings(ledger, through, as_of), start, through))
+    return list(_taught(lessons, taxonomy_at(ledger, as_of, through), start, through))
 
 
 def _first_answers(answers: Iterable[Answer], known: set[str]) -> Iterator[Answer]:
@@ -85,18 +93,8 @@ def _first_answers(answers: Iterable[Answer], known: set[str]) -> Iterator[Answe
             yield position, correction
 
 
-def _meanings(ledger: Ledger, through: int, as_of: int) -> Taxonomy:
-    """The departments at `as_of`, with those that were added up to `through`: these change no earlier lesson."""
-    changes = ledger.facts(until=max(through, as_of), kinds=CHANGES)
-    return fold_taxonomy(
-        recorded.fact
-        for recorded in changes
-        if isinstance(recorded.fact, DepartmentChange)
-        and (recorded.position <= as_of or not isinstance(recorded.fact, REFOLDING))
-    )
-
-
-def _corrections(facts: Iterable[Recorded]) -> Iterator[Answer]:
+def answers_in(facts: Iterable[Recorded]) -> Iterator[Answer]:
+    """The corrections among facts, with their positions."""
     for recorded in facts:
         if isinstance(recorded.fact, Correction):
             yield recorded.position, recorded.fact
@@ -109,10 +107,14 @@ def _taught(lessons: Iterable[Lesson], taxonomy: Taxonomy, start: int, through: 
             yield replace(lesson, department=department)
 
 
+def untaught(ledger: Ledger, recipe: Recipe, key: bytes, start: int = 0) -> Learner:
+    """A learner that will be taught what comes after `start`."""
+    return Learner(recipe, key, start=start, encoder=encoder_of(ledger, recipe))
+
+
 def fold(ledger: Ledger, recipe: str, key: bytes, start: int, through: int, as_of: int) -> Learner:
     """The learner that the ledger makes of a recipe at two positions."""
-    found = find_recipe(recipe)
-    learner = Learner(found, key, start=start, encoder=encoder_of(ledger, found))
+    learner = untaught(ledger, find_recipe(recipe), key, start)
     teach(ledger, learner, lessons_between(ledger, start, through, as_of))
     learner.through, learner.as_of = through, as_of
     return learner
@@ -190,7 +192,7 @@ def follow(ledger: Ledger, learner: Learner, refold: Refold = AT_ONCE) -> Learne
 
 def _take_in(ledger: Ledger, learner: Learner, news: Sequence[Recorded]) -> None:
     """Let `learner` learn the first answers among the news; its `as_of` stops before the first edit."""
-    head, answers = news[-1].position, list(_corrections(news))
+    head, answers = news[-1].position, list(answers_in(news))
     known = ledger.corrected_before(list({correction.email_id for _, correction in answers}), learner.through)
     first = list(_first_answers(answers, known))
     edits = {position for position, _ in answers} - {position for position, _ in first}
@@ -198,6 +200,6 @@ def _take_in(ledger: Ledger, learner: Learner, news: Sequence[Recorded]) -> None
     as_of = learner.as_of
     if as_of == learner.through:
         as_of = min(edits) - 1 if edits else head
-    taxonomy = _meanings(ledger, head, as_of)
+    taxonomy = taxonomy_at(ledger, as_of, head)
     teach(ledger, learner, list(_taught(effective_lessons(first), taxonomy, learner.through, head)))
     learner.through, learner.as_of = head, as_of

@@ -10,7 +10,7 @@ from triage_cl.domain.errors import BadSnapshot
 from triage_cl.domain.versions import ModelVersion
 from triage_cl.learning.learner import Learner
 from triage_cl.privacy.keys import Keys
-from triage_cl.usecases.learn import fold, lessons_between
+from triage_cl.usecases.learn import answers_in, fold, lessons_between
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.registry import Registry, UnknownVersion
 from triage_cl.usecases.retrain import standing_at
@@ -116,11 +116,10 @@ def first_corrections(ledger: Ledger) -> tuple[dict[str, int], dict[str, int]]:
     """The position of the first correction, by mail; and that of the first that no archive gave."""
     first: dict[str, int] = {}
     given: dict[str, int] = {}
-    for recorded in ledger.facts(kinds=[Correction.kind]):
-        if isinstance(recorded.fact, Correction):
-            first.setdefault(recorded.fact.email_id, recorded.position)
-            if recorded.fact.source is not Source.IMPORT:
-                given.setdefault(recorded.fact.email_id, recorded.position)
+    for position, correction in answers_in(ledger.facts(kinds=[Correction.kind])):
+        first.setdefault(correction.email_id, position)
+        if correction.source is not Source.IMPORT:
+            given.setdefault(correction.email_id, position)
     return first, given
 
 
@@ -172,5 +171,4 @@ def _wrong_source(correction: Correction, decision: Decision | None) -> Iterator
 
 def last_corrections(ledger: Ledger) -> Mapping[str, tuple[int, Correction]]:
     """The last correction of every mail that has one, with its position."""
-    recorded = ledger.facts(kinds=[Correction.kind])
-    return {one.fact.email_id: (one.position, one.fact) for one in recorded if isinstance(one.fact, Correction)}
+    return {answer[1].email_id: answer for answer in answers_in(ledger.facts(kinds=[Correction.kind]))}
