@@ -17,12 +17,13 @@ from starlette.exceptions import HTTPException as Refused
 
 from dashboards.access import COOKIE, Door
 from dashboards.observing import Observer
-from dashboards.pages import decisions, login, overview, receipts, reports
-from dashboards.pages.rendering import ASSETS, HEADERS, TEMPLATES, page
+from dashboards.pages import answered, decisions, login, overview, receipts, reports, reviewers
+from dashboards.pages.rendering import ASSETS, TEMPLATES, headers_for, page
 from triage_cl.bootstrap import App, bootstrap, utcnow
 from triage_cl.domain.errors import BadInput, TriageError
+from triage_cl.privacy.receipt_links import PREFIX
 
-#: What is shown to everybody.
+#: What is shown to everybody; a receipt's link proves itself.
 OPEN = {"/health", "/login", *(f"/static/{name}" for name in ASSETS)}
 
 Next = Callable[[Request], Awaitable[Response]]
@@ -47,6 +48,8 @@ def create_console(app: App, clock: Callable[[], datetime] = utcnow) -> FastAPI:
         overview.routes(observer),
         decisions.routes(observer),
         receipts.routes(observer),
+        answered.routes(observer, app.receipt_links),
+        reviewers.routes(observer),
         reports.routes(app),
         login.routes(door, secure=app.settings.console_url.startswith("https:")),
     ):
@@ -56,15 +59,17 @@ def create_console(app: App, clock: Callable[[], datetime] = utcnow) -> FastAPI:
 
 
 def _guard(console: FastAPI, door: Door) -> None:
-    """Nothing without a session or the key, and every answer with the headers that keep a browser in bounds."""
+    """Nothing without a session, the key or a link; every answer with headers that keep a browser in bounds."""
 
     @console.middleware("http")
     async def guard(request: Request, proceed: Next) -> Response:
-        if request.url.path in OPEN or door.admits(request.cookies.get(COOKIE), request.headers.get("authorization")):
+        path = request.url.path
+        opened = path in OPEN or path.startswith(PREFIX)
+        if opened or door.admits(request.cookies.get(COOKIE), request.headers.get("authorization")):
             answer = await proceed(request)
         else:
             answer = _refusal(request)
-        for name, value in HEADERS.items():
+        for name, value in headers_for(path).items():
             answer.headers.setdefault(name, value)
         return answer
 
@@ -94,7 +99,7 @@ def _told_errors(console: FastAPI) -> None:
     @console.exception_handler(Exception)
     def broke(request: Request, _: Exception) -> Response:
         answer = page(request, "problem", 500, why="The console made a mistake; its log has more.")
-        answer.headers.update(HEADERS)
+        answer.headers.update(headers_for(request.url.path))
         return answer
 
 

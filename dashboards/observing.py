@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from dashboards.asked import Asked
 from dashboards.rounds import Round
 from triage_cl.adapters.components import Components, Part, Seen, parts_of
 from triage_cl.adapters.sql.ledger import Ledger
@@ -17,6 +18,7 @@ from triage_cl.domain.errors import BadSettings, LedgerUnavailable, TriageError
 from triage_cl.usecases.alarms import LEDGER, Alarm, Health, Limits, State, find_alarms
 from triage_cl.usecases.overview import Lookout, Overview
 from triage_cl.usecases.receipt import Reach, Receipt, reach_of, receipt
+from triage_cl.usecases.reviewer_accounts import StaffAccount, staff_account
 from triage_cl.usecases.trace import Belief, Trace, believe
 from triage_cl.usecases.triage import Desk
 
@@ -52,6 +54,7 @@ class Observer:
         self._lookout: Lookout | None = None
         self._desk: Desk | None = None
         self._desk_thread = ThreadPoolExecutor(1, thread_name_prefix="desk")
+        self._staff = Asked("staff", lambda: staff_account(self.ledger), DESK_SECONDS)
         parts = [Part(LEDGER, self._ask_ledger), *parts_of(app.settings, lambda: app.access.label_studio_token)]
         self._components = Components(parts, app.home / "console" / "health.json")
         self.overview: Round[Overview] = Round("overview", self._look, LEDGER_SECONDS, clock, BUSY_PART)
@@ -68,6 +71,7 @@ class Observer:
         self.health.stop()
         self._components.close()
         self._desk_thread.shutdown(wait=False, cancel_futures=True)
+        self._staff.stop()
 
     @property
     def ledger(self) -> Ledger:
@@ -110,6 +114,10 @@ class Observer:
     def reach(self) -> Reach | str | None:
         """Which lessons the champion has, or why nobody can tell; None as above."""
         return self._ask_desk(reach_of)
+
+    def staff(self) -> StaffAccount | None:
+        """What all reviewers did so far; None while it is still being counted."""
+        return self._staff.told(self.ledger.position())
 
     def _ask_desk(self, work: Callable[[Desk], Told]) -> Told | str | None:
         asked = self._desk_thread.submit(self._at_desk, work)

@@ -1,4 +1,4 @@
-"""An office in a folder of its own, whose mail is reviewed at the stand-in for Label Studio."""
+"""An office in a folder of its own, whose mail is reviewed under chaos."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,28 +7,28 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from feedback.double import LabelStudioDouble
 from triage_cl.adapters.folder_registry import FolderRegistry
 from triage_cl.adapters.label_studio.annotations import CHANNEL
 from triage_cl.adapters.label_studio.connection import Connection
 from triage_cl.adapters.label_studio.reviews import LabelStudioReviews
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.migrate import migrate
+from triage_cl.domain.corrections import Correction, Origin, Source
 from triage_cl.domain.departments import DepartmentAdded
 from triage_cl.domain.emails import Email
-from triage_cl.domain.review import ReviewGroups, ReviewPolicy
+from triage_cl.domain.review import ReviewPolicy
 from triage_cl.learning.recipes import DEFAULT_RECIPE
 from triage_cl.privacy.keys import Keys
 from triage_cl.synthesis.labelled_mail import LabelledMail, short_mail
+from triage_cl.usecases.ledger import Routed
 from triage_cl.usecases.retrain import ensure_champion
-from triage_cl.usecases.review import publish
 from triage_cl.usecases.snapshots import Snapshots
+from triage_cl.usecases.teach_archive import ARCHIVE
 from triage_cl.usecases.triage import Desk
 
 OPENED = datetime(2025, 3, 3, 8, tzinfo=UTC)
-GROUPS = ReviewGroups()
+#: So many mails of an archive taught it something, so that there are suggestions.
+ARCHIVED = 60
 
 #: What takes a question to Label Studio and brings its answer, None where it is out of reach.
 Question = Mapping[str, Any]
@@ -61,9 +61,9 @@ class Office:
         """Where live learners are kept."""
         return Snapshots(self.folder / "snapshots")
 
-    def queue(self, ask: Ask) -> LabelStudioReviews:
+    def queue(self, connection: Connection) -> LabelStudioReviews:
         """The review queue that asks Label Studio so."""
-        return LabelStudioReviews(Connection("http://label-studio.test", "", Wire(ask)), self.ledger, self.keys)
+        return LabelStudioReviews(connection, self.ledger, self.keys)
 
     def reviewer(self, user: int) -> str:
         """The pseudonym of a user of Label Studio."""
@@ -76,57 +76,46 @@ class Office:
             del self.ledger
 
 
-class Wire(httpx.BaseTransport):
-    """Takes the requests of Label Studio's client elsewhere than to the network."""
-
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer, or a broken connection."""
-        told = self._ask(
-            {
-                "method": request.method,
-                "path": request.url.path,
-                "query": dict(request.url.params),
-                "body": request.read().decode(),
-            }
-        )
-        if told is None:
-            raise httpx.ConnectError("it is out of reach", request=request)
-        status, body = told
-        return httpx.Response(status, json=body, request=request)
-
-
-def open_office(folder: Path, seed: int, mails: int) -> tuple[Office, LabelStudioDouble, list[str]]:
-    """An office, closed again, whose mails are all decided and published; the stand-in, and the departments."""
+def open_office(folder: Path, seed: int, mails: int) -> tuple[Office, list[str]]:
+    """An office, closed again, that was taught an archive and has decided so many mails; its departments."""
     office = Office(folder, seed)
     migrate(office.ledger.engine)
-    letters = list(short_mail(seed, mails))
-    departments = sorted({letter.label for letter in letters})
+    archive, letters = _letters(seed, mails)
+    departments = sorted({letter.label for letter in [*archive, *letters]})
     office.ledger.append([DepartmentAdded(id, id.title()) for id in departments], OPENED)
     office.ledger.append([ReviewPolicy(share=1.0)], OPENED)
+    office.ledger.take_routed([_routed(number, letter) for number, letter in enumerate(archive)], OPENED)
     ensure_champion(office.ledger, office.registry, DEFAULT_RECIPE, office.keys.subkey("features"), OPENED)
     desk = Desk(office.ledger, office.keys, office.snapshots)
-    desk.triage([_email(number, letter) for number, letter in enumerate(letters)], lambda email: email.received_at)
-    double = LabelStudioDouble(GROUPS.others, OPENED)
-    publish(office.ledger, office.queue(asking(double)), OPENED, GROUPS)
+    desk.triage([_email(f"mail-{n:05}", one) for n, one in enumerate(letters)], lambda email: email.received_at)
     office.close()
-    return office, double, departments
+    return office, departments
 
 
-def asking(double: LabelStudioDouble) -> Ask:
-    """How the stand-in is asked in its own process."""
-
-    def ask(question: Question) -> tuple[int, object]:
-        return double.answer(question["method"], question["path"], question["query"], question["body"])
-
-    return ask
+def _letters(seed: int, mails: int) -> tuple[list[LabelledMail], list[LabelledMail]]:
+    """What the archive has, and what is to be decided."""
+    found = list(short_mail(seed, ARCHIVED + mails))
+    return found[:ARCHIVED], found[ARCHIVED:]
 
 
-def _email(number: int, letter: LabelledMail) -> Email:
+def _routed(number: int, letter: LabelledMail) -> Routed:
+    email = _email(f"archive-{number:05}", letter)
+    answer = Correction(
+        email_id=email.id,
+        department=letter.label,
+        source=Source.IMPORT,
+        origin=Origin.SCRATCH,
+        blind=True,
+        reviewer=ARCHIVE,
+        answer_id=f"{ARCHIVE}:{email.id}",
+        answered_at=OPENED,
+    )
+    return Routed(email, answer)
+
+
+def _email(id: str, letter: LabelledMail) -> Email:
     return Email(
-        id=f"mail-{number:05}",
+        id=id,
         received_at=letter.received_at,
         sender=letter.sender,
         subject=letter.subject,

@@ -9,8 +9,9 @@ from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
-from feedback.chaos_office import Ask, Office
-from feedback.chaos_receiver import receive
+from feedback.chaos_board import Board
+from feedback.chaos_office import Office, Question
+from feedback.chaos_receiver import Way, receive
 from triage_cl.domain.errors import BadInput, TriageError
 
 if TYPE_CHECKING:
@@ -22,14 +23,17 @@ PATIENCE = 120.0
 
 @dataclass
 class ReceiverProcess:
-    """At most one process at a time; Label Studio is asked through `ask`, in this one.
+    """At most one process at a time, whose questions to Label Studio break off sometimes: the part `breaking` of them.
 
     It is a fork of this process, which has imported and compiled everything: a new one costs milliseconds.
     """
 
     office: Office
-    ask: Ask
+    board: Board
+    breaking: float = 0.0
     reconciles: bool = True
+    #: How many questions broke off, as far as it was told.
+    broken: int = field(default=0, init=False)
     _running: "tuple[BaseProcess, Pipe, Pipe] | None" = field(default=None, init=False)
 
     @property
@@ -37,7 +41,7 @@ class ReceiverProcess:
         """Whether there is one."""
         return self._running is not None
 
-    def start(self, now: datetime) -> None:
+    def start(self) -> None:
         """Begin, if there is none."""
         if self._running is not None:
             return
@@ -45,7 +49,8 @@ class ReceiverProcess:
             raise BadInput("Processes are killed and started again by forking, which this system cannot.")
         context = multiprocessing.get_context("fork")
         orders, wire = context.Pipe(), context.Pipe()
-        given = (self.office, orders[1], wire[1], now, self.reconciles)
+        way = Way(self.board.url, self.board.token, wire[1] if self.board.ask else None, self.breaking)
+        given = (self.office, orders[1], way, self.board.now, self.board.lookup, self.reconciles)
         process = context.Process(target=_begin, args=((orders[0], wire[0]), given), daemon=True)
         process.start()
         for end in (orders[1], wire[1]):
@@ -57,9 +62,9 @@ class ReceiverProcess:
             raise TriageError("No receiving side was started.")
         return self._running
 
-    def tell(self, now: datetime, do: str, **more: object) -> None:
+    def tell(self, do: str, **more: object) -> None:
         """Give an order, without waiting for anything."""
-        order = {"now": now.isoformat(), "do": do, **more}
+        order = {"now": self.board.now.isoformat(), "do": do, **more}
         _, orders, _ = self._there()
         orders.send_bytes(json.dumps(order).encode())
 
@@ -70,23 +75,30 @@ class ReceiverProcess:
         try:
             while ready := wait([orders, wire], max(0.0, until - time.monotonic())):
                 if wire in ready:
-                    wire.send_bytes(json.dumps(self.ask(json.loads(wire.recv_bytes()))).encode())
+                    wire.send_bytes(json.dumps(self._ask(json.loads(wire.recv_bytes()))).encode())
                 if orders in ready:
                     told: dict[str, Any] = json.loads(orders.recv_bytes())
+                    self.broken += told["broken"]
                     return told
         except (EOFError, ConnectionError):
             raise TriageError("The receiving side ended by itself.") from None
         return None
 
+    def _ask(self, question: Question) -> tuple[int, object] | None:
+        return self.board.ask(question) if self.board.ask else None
+
     def go_on(self, seconds: float) -> None:
-        """Let it do for so long whatever it does."""
+        """Let it do for so long whatever it does, if there is one; what it tells meanwhile is not heard."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            self.hear(left)
+            if self.runs:
+                self.hear(left)
+            else:
+                time.sleep(left)
 
-    def obeyed(self, now: datetime, do: str, **more: object) -> str | None:
+    def obeyed(self, do: str, **more: object) -> str | None:
         """Give an order and wait until it is done; what was wrong, None for nothing."""
-        self.tell(now, do, **more)
+        self.tell(do, **more)
         told = self.hear()
         if told is None:
             raise TriageError(f"The receiving side did not {do} in {PATIENCE:.0f} seconds.")
@@ -105,7 +117,7 @@ class ReceiverProcess:
         self._running = None
 
 
-def _begin(others: tuple[Pipe, Pipe], given: tuple[Office, Pipe, Pipe, datetime, bool]) -> None:
+def _begin(others: tuple[Pipe, Pipe], given: tuple[Office, Pipe, Way, datetime, float, bool]) -> None:
     # The ends that are not its own: it notices by them that nobody gives orders any more.
     for end in others:
         end.close()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from feedback import chaos_commands, setup_commands
+from feedback import bench_commands, chaos_commands, setup_commands
 from triage_cl.cli.output import Json, console, print_table, write_json
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ commands = typer.Typer(help="Review mail: publish tasks, answer them in the term
 def plug_into(app: typer.Typer) -> None:
     """Add the commands of this application."""
     app.add_typer(commands, name="review")
-    setup_commands.plug_into(app, commands)
+    setup_commands.plug_into(commands)
     app.command()(reconcile)
     chaos_commands.plug_into(app)
+    bench_commands.plug_into(app)
 
 
 @commands.callback()
@@ -49,9 +50,10 @@ def answer(
 
 
 def _answer_in_the_terminal(app: "App", reviewer: str, json: str | None) -> None:
-    from feedback.terminal import answer_tasks
+    from feedback.terminal import answer_tasks, sum_up
     from triage_cl.bootstrap import utcnow
     from triage_cl.domain.errors import BadInput
+    from triage_cl.usecases.last_answers import last_answers
     from triage_cl.usecases.learn import taxonomy_at
     from triage_cl.usecases.reconcile import reconcile as take_back
 
@@ -59,11 +61,15 @@ def _answer_in_the_terminal(app: "App", reviewer: str, json: str | None) -> None
         raise BadInput(f"Mail is reviewed in Label Studio, at {app.settings.label_studio_url}.")
     app.ensure_ready(utcnow())
     _publish(app)
-    taxonomy = taxonomy_at(app.ledger)
-    given = answer_tasks(app.file_queue, taxonomy, app.keys.pseudonym(reviewer), utcnow)
+    desk, who = app.desk(), app.keys.pseudonym(reviewer)
+    if json is None:
+        console().print(sum_up(last_answers(desk, app.ledger, who)))
+    given = answer_tasks(app.file_queue, taxonomy_at(app.ledger), who, utcnow)
     found = take_back(app.ledger, app.file_queue, utcnow())
     if not write_json({"answered": given, "corrections": found.corrections}, json):
         console().print(f"{given} answered, {found.corrections} recorded in the ledger.")
+        if given:
+            console().print(sum_up(last_answers(desk, app.ledger, who)))
 
 
 def _simulate(app: "App", archive: Path, rate: float, follow: bool, json: str | None) -> None:
@@ -81,7 +87,7 @@ def _simulate(app: "App", archive: Path, rate: float, follow: bool, json: str | 
 
 @commands.command()
 def publish(json: Json = None) -> None:
-    """Offer every drawn mail that no reviewer was given yet."""
+    """Offer every drawn mail that no reviewer was given yet, and deal out second looks."""
     from triage_cl.bootstrap import bootstrap
 
     count = _publish(bootstrap())
@@ -91,10 +97,12 @@ def publish(json: Json = None) -> None:
 
 def _publish(app: "App") -> int:
     from triage_cl.bootstrap import utcnow
+    from triage_cl.usecases.dealing import deal
     from triage_cl.usecases.review import publish as publish_tasks
 
     desk = app.desk()
     desk.refresh()
+    deal(app.ledger, app.keys, app.settings.double_part, utcnow())
     return publish_tasks(app.ledger, app.queue, utcnow(), app.settings.groups, desk.explain)
 
 

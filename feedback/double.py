@@ -30,23 +30,43 @@ class LabelStudioDouble:
     group: str
     now: datetime
     tasks: dict[int, Row] = field(default_factory=dict)
-    mails: list[str] = field(default_factory=list)
+    model_version: str = ""
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
+    _task_numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def submit(self, task: int, user: int, result: Sequence[Row], at: datetime, skipped: bool = False) -> Event:
         """Somebody answers or skips a task."""
         return self._event("ANNOTATION_CREATED", self._annotate(task, user, result, at, skipped), self.tasks[task])
 
-    def turn_in(self, tasks: Iterable[int], user: int, result: Sequence[Row], at: datetime) -> Event:
-        """Somebody answers several tasks by one click."""
-        made = [self._annotate(task, user, result, at, False) for task in tasks]
-        told = [self._told(one) for one in made]
+    def accept(self, tasks: Iterable[int], user: int, at: datetime) -> Event:
+        """Somebody turns predictions into annotations, those that are none yet; no webhook where all are."""
+        chosen = [self.tasks[task] for task in tasks]
+        made = [self._turned(task, one, user, at) for task in chosen for one in task["predictions"] if _is_free(task)]
         return {
             "action": SAID_AT_ONCE,
-            "annotation": told,
+            "annotation": [self._told(one) for one in made],
             "task": [self._row(self.tasks[one["task"]]) for one in made],
             "project": self._project(),
         }
+
+    def _turned(self, task: Row, prediction: Row, user: int, at: datetime) -> Row:
+        made = self._annotate(task["id"], user, prediction["result"], at, False)
+        made |= {"parent_prediction": task["id"], "updated_by": None, "lead_time": None}
+        return made
+
+    def clear(self, tasks: Iterable[int], at: datetime) -> Event:
+        """Somebody deletes all annotations of several tasks."""
+        gone: list[Row] = []
+        for task in (self.tasks[number] for number in tasks):
+            gone += task["annotations"]
+            task |= {"annotations": [], "updated_at": at}
+        return {"action": DELETED, "annotations": [{"id": one["id"]} for one in gone], "project": self._project()}
+
+    def bring_in(self, task: int, user: int, result: Sequence[Row], at: datetime) -> None:
+        """Somebody imports another task about the same mail, with an annotation; no webhook tells of it."""
+        number = self._import({"data": self.tasks[task]["data"]})
+        self._annotate(number, user, result, at, False)
+        self.tasks[number]["annotations"][0] |= {"ground_truth": True, "updated_by": None}
 
     def change(self, annotation: Row, user: int, result: Sequence[Row], at: datetime) -> Event:
         """Somebody saves an annotation, which may say the same as before."""
@@ -80,6 +100,7 @@ class LabelStudioDouble:
             "completed_by": user,
             "updated_by": user,
             "lead_time": 3.5,
+            "parent_prediction": None,
         }
         self.tasks[task]["annotations"].append(annotation)
         self.tasks[task]["updated_at"] = at
@@ -94,14 +115,14 @@ class LabelStudioDouble:
         return _plain(annotation) | {"completed_by": {"id": annotation["completed_by"]}}
 
     def _row(self, task: Row) -> Row:
-        return _plain({name: value for name, value in task.items() if name != "annotations"})
+        return _plain({name: value for name, value in task.items() if name not in ("annotations", "predictions")})
 
     def _project(self) -> Row:
         return {
             "id": PROJECT,
             "title": title_of(self.group),
             "description": mark_of(self.group),
-            "model_version": "",
+            "model_version": self.model_version,
         }
 
     def answer(self, method: str, path: str, query: Mapping[str, str], body: str = "") -> tuple[int, Any]:
@@ -110,6 +131,13 @@ class LabelStudioDouble:
             case "GET", "api/projects":
                 first = query.get("page", "1") == "1"
                 return 200, {"count": 1, "next": None, "previous": None, "results": [self._project()] if first else []}
+            case "DELETE", named if named.startswith("api/tasks/"):
+                return self._delete([int(named.rpartition("/")[2])])
+            case "POST", "api/dm/actions" if query["id"] == "delete_tasks":
+                return self._delete(json.loads(body)["selectedItems"]["included"])
+            case "PATCH", named if named == f"api/projects/{PROJECT}":
+                self.model_version = json.loads(body)["model_version"]
+                return 200, self._project()
             case "GET", "api/tasks":
                 return self._list(query)
             case "POST", named if named == f"api/projects/{PROJECT}/import":
@@ -117,8 +145,7 @@ class LabelStudioDouble:
         return NOT_FOUND, {"detail": f"The double knows no {method} {path}."}
 
     def _import(self, row: Mapping[str, Any]) -> int:
-        number = len(self.mails) + 1
-        self.mails.append(row["data"]["email_id"])
+        number = next(self._task_numbers)
         self.tasks[number] = {
             "id": number,
             "project": PROJECT,
@@ -126,8 +153,13 @@ class LabelStudioDouble:
             "created_at": self.now,
             "updated_at": self.now,
             "annotations": [],
+            "predictions": row.get("predictions", []),
         }
         return number
+
+    def _delete(self, tasks: Iterable[int]) -> tuple[int, Any]:
+        gone = [self.tasks.pop(task, None) for task in tasks]
+        return (200, {}) if any(gone) else (NOT_FOUND, {"detail": "Not found."})
 
     def _list(self, query: Mapping[str, str]) -> tuple[int, Any]:
         asked = json.loads(query.get("query", "{}"))
@@ -158,13 +190,22 @@ def chosen(departments: Sequence[str], flags: Sequence[str] = ()) -> list[Row]:
     return [region(control, *choices) for control, choices in made.items() if choices]
 
 
+def _is_free(task: Row) -> bool:
+    """Whether no annotation was made of a task's prediction, or none is left."""
+    return all(one["parent_prediction"] is None for one in task["annotations"])
+
+
 def _filtered(tasks: Iterable[Row], filters: Iterable[Mapping[str, Any]]) -> list[Row]:
     found = list(tasks)
     for one in filters:
-        if (one["filter"], one["operator"]) != ("filter:tasks:updated_at", "greater_or_equal"):
-            raise ValueError("no such filter here")
-        since = datetime.strptime(one["value"], TIME).replace(tzinfo=UTC)
-        found = [task for task in found if task["updated_at"] >= since]
+        match one["filter"], one["operator"]:
+            case "filter:tasks:updated_at", "greater_or_equal":
+                since = datetime.strptime(one["value"], TIME).replace(tzinfo=UTC)
+                found = [task for task in found if task["updated_at"] >= since]
+            case "filter:tasks:id", "in_list":
+                found = [task for task in found if task["id"] in one["value"]]
+            case unknown:
+                raise ValueError(f"no filter {unknown} here")
     return found
 
 

@@ -1,5 +1,6 @@
 """The projects in Label Studio, one for each review group: set up by API, as often as one likes."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from feedback.saved_views import keep_views, names_borne, views_for
 from feedback.screen import label_config
+from feedback.task_links import keep_links
 from triage_cl.adapters.label_studio.connection import Connection
 from triage_cl.adapters.label_studio.tasks import group_marked, mark_of, title_of
 from triage_cl.bootstrap import App
@@ -18,6 +20,8 @@ from triage_cl.usecases.learn import CHANGES, taxonomy_at
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
+
+LOG = logging.getLogger("triage.review")
 
 GUIDELINES = Path(__file__).with_name("guidelines.md")
 #: What the guidelines call the console's page that tells what answers did.
@@ -64,9 +68,17 @@ class Project:
 def set_up(app: App) -> list[Project]:
     """Bring the projects in step with departments and settings; none where there are no departments yet.
 
-    What is right already is not touched, so that doing it twice changes nothing. Raises ReviewScreenUnavailable, or
-    BadSettings for a receiver that Label Studio could not call.
+    What is right already is not touched, so that doing it twice changes nothing. Mail that stood open in projects that
+    are gone is offered again. Raises ReviewScreenUnavailable, or BadSettings for a receiver that Label Studio could
+    not call.
     """
+    made = _make(app)
+    if made and (waiting := app.label_studio.offer_again()):
+        LOG.warning("%s open tasks were in projects that are gone; their mail is offered again.", f"{waiting:,}")
+    return made
+
+
+def _make(app: App) -> list[Project]:
     taxonomy = taxonomy_at(app.ledger)
     if not taxonomy.departments:
         return []
@@ -82,10 +94,11 @@ def set_up(app: App) -> list[Project]:
         existing = _projects(client)
         made = []
         for group in groups.names():
-            members = [one for one in departments if groups.group_of(one.id, one.name) == group]
+            members = [one for one in departments if groups.group_in(taxonomy, one.id) == group]
             project = _keep_project(client, existing.get(group), group, settings)
             kept = keep_views(client, project, views_for(members, names))
             _keep_webhook(client, project, webhook)
+            keep_links(client, project, app.receipt_links)
             begin = f"{connection.url}/projects/{project}/data?labeling=1&tab="
             links = {one.name: f"{begin}{view}" for one, view in zip(members, kept[1:], strict=True)}
             made.append(Project(project, group, f"{begin}{kept[0]}", links))
@@ -115,8 +128,7 @@ def _changed(app: App, after: int) -> bool:
 def _some_are_gone(app: App) -> bool:
     if not taxonomy_at(app.ledger).departments:
         return False
-    with closing(connect(app)) as connection, connection.asking() as client:
-        return not set(app.settings.groups.names()) <= set(_projects(client))
+    return not set(app.settings.groups.names()) <= app.label_studio.groups()
 
 
 def _projects(client: "LabelStudio") -> dict[str, Any]:
@@ -132,14 +144,14 @@ def _projects(client: "LabelStudio") -> dict[str, Any]:
 
 @cache
 def guidelines(console: str) -> str:
-    """The reviewers' guidelines as HTML, with a link to the console's list of corrections.
+    """The reviewers' guidelines as HTML, with a link to the list of corrections of the console, if there is one.
 
     Label Studio shows line breaks between tags, so there are none.
     """
     from markdown_it import MarkdownIt
 
     text = GUIDELINES.read_text(encoding="utf-8")
-    linked = text.replace(CORRECTIONS, f"[{CORRECTIONS}]({console.rstrip('/')}/corrections)")
+    linked = text.replace(CORRECTIONS, f"[{CORRECTIONS}]({console.rstrip('/')}/corrections)") if console else text
     html: str = MarkdownIt().render(linked)
     return html.replace(">\n", ">").replace("\n", " ").strip()
 

@@ -33,6 +33,7 @@ HIDDEN = [
         "tasks:avg_lead_time",
     ),
     *("tasks:draft_exists", "tasks:data.email_id", "tasks:data.body", "tasks:data.reasons", "tasks:data.department"),
+    "tasks:data.receipt",
 ]
 HIDDEN_BESIDE_A_TASK = [*HIDDEN, "tasks:data.header_line", "tasks:data.priority"]
 
@@ -81,14 +82,17 @@ def _suggested(id: str, names: Sequence[str]) -> dict[str, Any]:
 
 
 def names_borne(ledger: Ledger, taxonomy: Taxonomy) -> Mapping[str, list[str]]:
-    """Under which names mail may wait for a department: its own, earlier ones, those of departments it took over."""
+    """Under which names mail may wait for a department.
+
+    Its own, earlier ones, those of departments that it took over, and all of its teams'.
+    """
     borne: dict[str, list[str]] = {id: [department.name] for id, department in taxonomy.departments.items()}
     for recorded in ledger.facts(kinds=[DepartmentAdded.kind, DepartmentRenamed.kind]):
         if isinstance(recorded.fact, DepartmentAdded | DepartmentRenamed):
             names = borne.get(taxonomy.teaches(recorded.fact.id) or "", [])
             if recorded.fact.name not in names:
                 names.append(recorded.fact.name)
-    return borne
+    return {id: [name for each in (id, *taxonomy.below(id)) for name in borne[each]] for id in borne}
 
 
 def keep_views(client: "LabelStudio", project: int, wanted: Sequence[SavedView]) -> list[int]:

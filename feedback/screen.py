@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from triage_cl.adapters.label_studio.tasks import BODY, COMMENT, DEPARTMENT, FLAGS, NOT_MY_AREA, PERSONAL_DATA, SPAM
 from triage_cl.domain.departments import Department
+from triage_cl.domain.hierarchy import full_names, in_order
 
 #: Up to so many departments each has a digit, and they stand in the order in which they were added.
 FEW = 10
@@ -40,6 +42,7 @@ def label_config(departments: Sequence[Department]) -> str:
     _add_suggestion(side)
     _add_departments(side, departments)
     _add_marks(side)
+    SubElement(side, "Markdown", value="$receipt", classname="triage-receipt")
     indent(root)
     return tostring(root, encoding="unicode")
 
@@ -86,9 +89,10 @@ def _add_departments(side: Element, departments: Sequence[Department]) -> None:
     if not few:
         _add_search(panel)
     choices = _choices(panel, DEPARTMENT, "single-radio", required="true", requiredMessage=NOTHING_CHOSEN)
-    keys = hotkeys(departments)
-    for department in departments if few else sorted(departments, key=_by_name):
-        _add_choice(choices, department.id, shown_name(department), keys.get(department.id))
+    keys, names = hotkeys(departments), full_names(departments)
+    for department in in_order(departments if few else sorted(departments, key=_by_name)):
+        shown = shown_name(replace(department, name=names[department.id]))
+        _add_choice(choices, department.id, shown, keys.get(department.id))
 
 
 def _by_name(department: Department) -> tuple[str, str]:

@@ -6,14 +6,12 @@ from typing import Annotated
 import typer
 
 from triage_cl.cli.output import Json, console, print_table, write_json
+from triage_cl.cli.reviewers import commands as reviewers
 
-reviewers = typer.Typer(help="Invite and list the people who review in Label Studio.", no_args_is_help=True)
 
-
-def plug_into(app: typer.Typer, review: typer.Typer) -> None:
-    """Add the commands of this module; `setup` goes below `triage review`."""
+def plug_into(review: typer.Typer) -> None:
+    """Add `setup` below `triage review`; what is said here of reviewers stands below `triage reviewers` already."""
     review.command()(setup)
-    app.add_typer(reviewers, name="reviewers")
 
 
 def setup(json: Json = None) -> None:

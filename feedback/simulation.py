@@ -13,6 +13,7 @@ from triage_cl.adapters.label_studio.connection import Connection
 from triage_cl.adapters.label_studio.tasks import BODY, DEPARTMENT
 from triage_cl.bootstrap import App, utcnow
 from triage_cl.domain.emails import Message
+from triage_cl.domain.second_looks import mail_of
 from triage_cl.usecases.departments import names_ever
 from triage_cl.usecases.learn import taxonomy_at
 from triage_cl.usecases.ledger import Ledger
@@ -104,7 +105,7 @@ class InLabelStudio:
         return {task.data.email_id: partial(self._answer, task, departments) for task in tasks}
 
     def _answer(self, task: Task, departments: Mapping[str, str | None]) -> bool:
-        department = departments.get(self.truth.get(task.data.email_id, "").casefold())
+        department = departments.get(self.truth.get(mail_of(task.data.email_id), "").casefold())
         if department is None:
             return False
         suggested = departments.get((task.data.suggested or "").casefold())

@@ -7,6 +7,7 @@ from prefect import flow
 
 from triage_cl.bootstrap import bootstrap, utcnow
 from triage_cl.domain.emails import Email
+from triage_cl.usecases.dealing import deal
 from triage_cl.usecases.refresh import refresh
 from triage_cl.usecases.review import Explain, publish, put_away
 from triage_cl.usecases.triage import Desk
@@ -14,12 +15,13 @@ from triage_cl.usecases.triage import Desk
 
 @flow
 def publish_reviews(at: datetime | None = None) -> dict[str, int]:
-    """Offer drawn mail that no reviewer was given yet, let open tasks follow the champion, put answered ones away.
+    """Offer drawn mail and second looks, let open tasks follow the champion, put answered ones away.
 
     `at`: as of then, by default now.
     """
     moment = at or utcnow()
     with closing(bootstrap()) as app:
+        deal(app.ledger, app.keys, app.settings.double_part, moment)
         desk, groups = app.desk(), app.settings.groups
         explain = _explaining(desk)
         return {

@@ -10,6 +10,7 @@ from triage_cl.domain.decisions import Action, Decision, ShadowDecision
 from triage_cl.domain.departments import (
     DepartmentAdded,
     DepartmentMerged,
+    DepartmentMoved,
     DepartmentRenamed,
     DepartmentRetired,
     DepartmentSplit,
@@ -19,6 +20,8 @@ from triage_cl.domain.drift import DriftVerdict
 from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Fact
 from triage_cl.domain.review import ReviewPolicy
+from triage_cl.domain.reviewers import ReviewerReinstated, ReviewerTakenOut
+from triage_cl.domain.second_looks import Opinion, Purpose
 from triage_cl.domain.versions import CHAMPION, AliasMoved, Judgement, ModelVersion, version_name
 from triage_cl.usecases.ledger import Admission, Routed
 
@@ -96,6 +99,20 @@ def a_correction(email_id: str = "mail-1", department: str | None = "billing", *
     return replace(changed, answer_id=told)
 
 
+def an_opinion(department: str | None = "billing", **changes: Any) -> Opinion:
+    """What somebody said at a second look, two hours after noon."""
+    opinion = Opinion(
+        look_id="mail-1#double1",
+        email_id="mail-1",
+        purpose=Purpose.DOUBLE,
+        department=department,
+        reviewer="reviewer-7b",
+        answer_id="label-studio:9:1",
+        answered_at=after(hours=2),
+    )
+    return replace(opinion, **changes)
+
+
 def a_routed(email_id: str = "mail-1", department: str = "billing", **email: Any) -> Routed:
     """A mail with an archive's answer; what else is named changes the mail."""
     answer = a_correction(email_id, department, source=Source.IMPORT, answer_id=f"archive:{email_id}")
@@ -158,6 +175,7 @@ def one_of_each_kind() -> list[Fact]:
         DepartmentAdded("billing", "Billing"),
         DepartmentAdded("sales", "Sales"),
         DepartmentRenamed("sales", "Sales & Größe"),
+        DepartmentMoved("sales", "billing"),
         ReviewPolicy(share=0.2, per_day=30),
         a_version(),
         an_alias_move(),
@@ -169,4 +187,8 @@ def one_of_each_kind() -> list[Fact]:
         DepartmentSplit("billing", ("orders",)),
         DepartmentRetired("orders"),
         DepartmentUndone("orders"),
+        an_opinion(),
+        ReviewerTakenOut("reviewer-3a", ("flagged",), since_at=NOON),
+        ReviewerReinstated("reviewer-3a"),
+        ReviewerTakenOut("reviewer-0d"),
     ]

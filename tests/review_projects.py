@@ -1,10 +1,12 @@
 """Projects in a real Label Studio for tests that are about tasks and answers, and what reviewers do there."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
+
+import httpx
 
 from tests.label_studio_server import RunningLabelStudio
 from tests.office import TOPICS
@@ -81,3 +83,19 @@ def review_project(server: RunningLabelStudio, group: str | None = None) -> Iter
         yield ReviewProject(made.id, group, server.connection)
     finally:
         client.projects.delete(id=made.id)
+
+
+_reviewers = count(1)
+
+
+@contextmanager
+def another_reviewer(server: RunningLabelStudio, project: ReviewProject) -> Iterator[ReviewProject]:
+    """The project as a colleague sees it, who has an account of their own."""
+    form = {"email": f"colleague-{next(_reviewers)}@example.com", "password": "a-long-password"}
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as visitor:
+        link = project.client.organizations.invites.get_invite_link().invite_url
+        visitor.get(link).raise_for_status()
+        visitor.post(link, data=form | {"csrfmiddlewaretoken": visitor.cookies["csrftoken"]})
+        token = visitor.get("/api/current-user/token").raise_for_status().json()["token"]
+    with closing(Connection(server.url, token)) as connection:
+        yield replace(project, connection=connection)

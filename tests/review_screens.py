@@ -6,15 +6,38 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from tests.builders import NOON
-from tests.label_studio_server import RunningLabelStudio
+from tests.label_studio_server import EMAIL, RunningLabelStudio
 from triage_cl.adapters.label_studio.tasks import group_marked, task_row
 from triage_cl.bootstrap import App
 from triage_cl.domain.departments import DepartmentAdded
 from triage_cl.settings import load_settings
 from triage_cl.usecases.departments import change_departments
 from triage_cl.usecases.review import ReviewTask
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@contextmanager
+def logged_in(server: RunningLabelStudio) -> Iterator[Page]:
+    """A browser in which the first user has logged in."""
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed (Debian: chromium)")
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(60_000)
+        page.goto(f"{server.url}/user/login/")
+        page.fill("input[name=email]", EMAIL)
+        page.fill("input[name=password]", server.access.label_studio_password)
+        page.click("button[type=submit]")
+        page.wait_for_url(lambda url: "login" not in url)
+        yield page
+        browser.close()
 
 
 def settings_for(server: RunningLabelStudio, home: Path, url: str, **given: Any) -> dict[str, Any]:

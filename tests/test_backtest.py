@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.builders import NOON, after
 from triage_cl.adapters.folder_registry import FolderRegistry
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.migrate import migrate
-from triage_cl.domain.departments import DepartmentMerged, DepartmentRenamed, DepartmentSplit
+from triage_cl.domain.departments import DepartmentAdded, DepartmentMerged, DepartmentRenamed, DepartmentSplit
 from triage_cl.domain.emails import Handover, Message, Unreadable
 from triage_cl.domain.errors import BadInput
 from triage_cl.domain.review import ReviewPolicy
@@ -73,6 +74,25 @@ def test_answers_for_a_department_that_was_split_teach_nobody(tmp_path: Path) ->
     outcome, told = outcome_of(tmp_path, [a_message(n) for n in range(60)], changes=(split,))
     assert told["decided"] == 60
     assert "legal" not in set(outcome.answers.values())
+
+
+def test_it_is_told_how_a_renamed_department_fares_beside_a_new_one(tmp_path: Path) -> None:
+    """The archive calls legal otherwise from the 150th hour on; only one of the two deployments is told so."""
+    archive = [a_message(number) for number in range(300)]
+    archive[150:] = [replace(one, department="Law") if one.department == "Legal" else one for one in archive[150:]]
+    renamed = Change(after(hours=150), (DepartmentRenamed("legal", "Law"),))
+    added = Change(after(hours=150), (DepartmentAdded("law", "Law"),))
+    rows: list[Any] = []
+    for number, change in enumerate((renamed, added)):
+        (tmp_path / str(number)).mkdir()
+        _, told = outcome_of(tmp_path / str(number), archive, delay=timedelta(days=2), changes=(change,))
+        rows += told["after_changes"]  # type: ignore[arg-type]
+    known, new = rows
+    assert (known["department"], known["name"], new["department"]) == ("legal", "Law", "law")
+    assert (known["before"]["mails"], new["before"]) == (50, {"mails": 0, "accuracy": None})
+    assert known["weeks"]["1"]["accuracy"] == 1.0
+    assert known["weeks"]["1"]["mails"] == new["weeks"]["1"]["mails"] == 50
+    assert new["weeks"]["1"]["accuracy"] < 0.9
 
 
 def test_a_change_that_cannot_be_made_says_when_and_what(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from triage_cl.domain.corrections import Correction
 from triage_cl.domain.decisions import ShadowDecision
 from triage_cl.domain.emails import Unreadable
 from triage_cl.domain.errors import BadInput, LedgerNotMigrated
+from triage_cl.domain.second_looks import Purpose, SecondLook
 
 
 def fill(ledger: Ledger) -> None:
@@ -37,6 +38,9 @@ def fill(ledger: Ledger) -> None:
     )
     ledger.encoders = word_encoders()
     ledger.vectors(list(ledger.emails(["mail-1", "later-10"]).values()), "sentence")
+    ledger.ask([SecondLook("mail-1#double1", "mail-1", Purpose.DOUBLE, after(seconds=0.5), 1 / 3, "Größe", 0.05)])
+    ledger.answers_a_day = 10
+    assert ledger.append_answers([a_correction("later-10")], NOON, ledger.position())
     ledger.published({"disputed": "task-1"}, after(seconds=0.5))
     ledger.move_cursor("reader", "7", NOON)
     ledger.quarantine([Unreadable("inbox:1", "no body")], NOON)

@@ -231,7 +231,7 @@ def test_departments_change_by_command(tmp_path: Path) -> None:
     ):
         assert triage(tmp_path, "departments", *arguments).returncode == 0
     listed = told(triage(tmp_path, "departments", "show", "--json", "-"))["departments"]
-    assert listed == [{"id": "billing", "name": "Accounts"}, {"id": "contracts", "name": "Contracts"}]
+    assert [(one["id"], one["name"]) for one in listed] == [("billing", "Accounts"), ("contracts", "Contracts")]
     assert_one_sentence(triage(tmp_path, "departments", "retire", "Poetry"), "Poetry")
     assert_one_sentence(triage(tmp_path, "departments", "add", "Billing"), "billing")
     tried = told(triage(tmp_path, "departments", "undo", "Customer Care", "--dry-run", "--json", "-"))
@@ -244,12 +244,35 @@ def test_departments_change_by_command(tmp_path: Path) -> None:
     assert_one_sentence(triage(tmp_path, "departments", "undo", "Poetry"), "Poetry")
 
 
+def test_teams_are_added_and_moved_by_command(tmp_path: Path) -> None:
+    triage(tmp_path, "departments", "add", "IT", "Network")
+    tried = told(triage(tmp_path, "departments", "add", "Wifi", "--under", "network", "--dry-run", "--json", "-"))
+    assert [(one["id"], one["parent"]) for one in tried["departments"]][-1] == ("wifi", "network")
+    assert triage(tmp_path, "departments", "add", "Wifi", "--under", "network").returncode == 0
+    moved = told(triage(tmp_path, "departments", "move", "Network", "--under", "IT", "--json", "-"))
+    assert [(one["id"], one["parent"]) for one in moved["departments"]] == [
+        ("it", None),
+        ("network", "it"),
+        ("wifi", "network"),
+    ]
+    assert "    Wifi" in triage(tmp_path, "departments", "show").stdout
+    assert_one_sentence(triage(tmp_path, "departments", "retire", "IT"), "network", "Move or end them first")
+    assert_one_sentence(triage(tmp_path, "departments", "move", "IT", "--under", "Wifi"), "above itself")
+    assert_one_sentence(triage(tmp_path, "departments", "move", "Wifi"), "--under", "--top")
+    told(triage(tmp_path, "departments", "move", "Wifi", "--top", "--json", "-"))
+    undone = told(triage(tmp_path, "departments", "undo", "Wifi", "--json", "-"))
+    assert undone["departments"] == moved["departments"]
+
+
 def test_mail_is_reviewed_in_the_terminal_and_the_model_has_learned(tmp_path: Path, mailbox: Path) -> None:
     triage(tmp_path, "departments", "add", "Billing", "Support")
     everything = {"TRIAGE_REVIEW_SHARE": "1"}
     triage(tmp_path, "ingest", str(mailbox), settings=everything)
     reviewed = triage(tmp_path, "review", settings=everything, input="1\nbil\ns\nwhat\n2\nq\n")
     assert "4 answered, 4 recorded" in reviewed.stdout
+    assert "Your last answers: 3 given, 3 learned," in reviewed.stdout
+    again = triage(tmp_path, "review", settings=everything, input="q\n")
+    assert again.stdout.index("Your last answers: 3 given, 3 learned,") < again.stdout.index("0 answered")
     assert told(triage(tmp_path, "learn", "--json", "-", settings=everything))["learners"][0]["lessons"] == 3
 
 

@@ -24,6 +24,7 @@ from triage_cl.domain.departments import (
     DepartmentUndone,
 )
 from triage_cl.domain.facts import Fact
+from triage_cl.domain.reviewers import ReviewerReinstated, ReviewerTakenOut
 from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import DEFAULT_RECIPE, RECIPES, find_recipe
 from triage_cl.usecases.checkpoints import Checkpoints
@@ -44,6 +45,7 @@ KEY = b"k" * 32
 WORDS = ("invoice", "refund", "router", "contract", "vacancy", "parcel", "late", "broken", "please", "thanks")
 MAILS = tuple(f"mail-{number}" for number in range(12))
 DEPARTMENTS = ("billing", "support", "legal", "sales")
+REVIEWERS = ("reviewer-3a", "reviewer-7b")
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +80,28 @@ def a_ledger(template: Path) -> Ledger:
 
 
 answers = st.builds(
-    lambda mail, department, source, number: a_correction(
-        mail, department, source=source, answer_id=f"{mail}/{number}"
+    lambda mail, department, source, number, reviewer, withheld: a_correction(
+        mail,
+        department,
+        source=source,
+        answer_id=f"{mail}/{number}",
+        reviewer=reviewer,
+        withheld=withheld,
+        answered_at=after(minutes=number),
     ),
     st.sampled_from(MAILS),
     st.sampled_from([*DEPARTMENTS, None]),
     st.sampled_from(Source),
     st.integers(0, 10_000),
+    st.sampled_from(REVIEWERS),
+    st.sampled_from([False, False, False, True]),
+)
+trust = st.sampled_from(
+    [
+        *(ReviewerTakenOut(reviewer) for reviewer in REVIEWERS),
+        ReviewerTakenOut(REVIEWERS[0], since_at=after(minutes=5_000)),
+        *(ReviewerReinstated(reviewer) for reviewer in REVIEWERS),
+    ]
 )
 imports = st.builds(
     lambda number, department: a_routed(f"mail-{number}", department, **a_text(number)),
@@ -102,7 +119,7 @@ changes = st.sampled_from(
     ]
 )
 histories = st.lists(
-    st.lists(st.one_of(answers, answers, answers, imports, changes), min_size=1, max_size=6), max_size=6
+    st.lists(st.one_of(answers, answers, answers, imports, changes, trust), min_size=1, max_size=6), max_size=6
 )
 
 

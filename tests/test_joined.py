@@ -173,7 +173,7 @@ def test_the_scatter_is_that_of_its_definition(taught: list[tuple[int, int]]) ->
     experts = VectorExperts()
     vectors = [vector_of(list(TOPICS)[each], np.random.default_rng(seed)) for each, seed in taught]
     for vector, (each, _) in zip(vectors, taught, strict=True):
-        experts.learn(vector, each, 3)
+        experts.learn(vector, np.array([each]), 3)
     scatter = np.eye(DIMENSIONS) * SCATTER_LESSONS / DIMENSIONS
     state = experts.state()
     for each in range(3):

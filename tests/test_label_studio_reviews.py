@@ -12,8 +12,9 @@ import pytest
 from tests.builders import NOON, a_version, after, an_alias_move
 from tests.label_studio_server import RunningLabelStudio
 from tests.office import Office, an_office, department_of
-from tests.review_projects import ReviewProject, review_project
+from tests.review_projects import ReviewProject, another_reviewer, chosen, review_project
 from triage_cl.adapters.label_studio import queries
+from triage_cl.adapters.label_studio.accounts import names_of
 from triage_cl.adapters.label_studio.connection import Connection
 from triage_cl.adapters.label_studio.reviews import LabelStudioReviews, complete_until
 from triage_cl.adapters.label_studio.tasks import BLIND, UNSURE, numbers_by_project
@@ -21,8 +22,12 @@ from triage_cl.adapters.processes import free_port
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.domain.corrections import Correction, Origin, Source
 from triage_cl.domain.decisions import Decision
+from triage_cl.domain.double_reviews import Outcome
 from triage_cl.domain.errors import ReviewScreenUnavailable
 from triage_cl.domain.review import ReviewGroups
+from triage_cl.domain.second_looks import Opinion, Purpose, look_id
+from triage_cl.usecases.dealing import deal
+from triage_cl.usecases.double_reviews import docket_at
 from triage_cl.usecases.learn import lessons_between
 from triage_cl.usecases.reconcile import Reconciled, reconcile
 from triage_cl.usecases.refresh import refresh
@@ -462,3 +467,156 @@ def test_a_server_that_is_down_is_told_in_one_sentence(staff: Staff) -> None:
         with pytest.raises(ReviewScreenUnavailable, match="Label Studio cannot be reached") as told:
             publish(staff.ledger, queue, NOON, staff.groups)
     assert "\n" not in str(told.value)
+
+
+def test_what_reviewers_disagree_about_is_recorded_and_the_last_one_counts(
+    staff: Staff, label_studio: RunningLabelStudio
+) -> None:
+    email, task = staff.ask()
+    with another_reviewer(label_studio, staff.project) as colleague:
+        colleague.answer(task, "legal")
+        staff.project.answer(task, "billing")
+        assert staff.reconcile().corrections == 2
+        told = staff.corrections(email)
+        assert [one.department for one in told] == ["legal", "billing"]
+        assert len({one.reviewer for one in told}) == 2
+        assert staff.lessons() == {email: "billing"}
+        assert staff.reconcile().corrections == 0
+        # Whoever agrees afterwards is recorded, too.
+        colleague.answer(task, "billing")
+        assert staff.reconcile().corrections == 1
+        assert staff.lessons() == {email: "billing"}
+
+
+def test_an_answer_that_somebody_else_changes_is_theirs(staff: Staff, label_studio: RunningLabelStudio) -> None:
+    email, task = staff.ask()
+    annotation = staff.project.answer(task, "legal")
+    staff.reconcile()
+    with another_reviewer(label_studio, staff.project) as colleague:
+        colleague.change(annotation, "billing")
+    staff.reconcile()
+    first, second = staff.corrections(email)
+    assert (first.department, second.department) == ("legal", "billing")
+    assert first.reviewer != second.reviewer
+
+
+def test_what_nobody_understands_overrules_and_what_it_overruled_is_not_learned(
+    staff: Staff, label_studio: RunningLabelStudio
+) -> None:
+    email, task = staff.ask()
+    staff.project.answer(task, "legal")
+    staff.reconcile()
+    with another_reviewer(label_studio, staff.project) as colleague:
+        wrong = colleague.answer(task, "nobody's")
+        assert staff.reconcile().unknown == 1
+        assert staff.lessons() == {}
+        colleague.withdraw(wrong)
+        staff.reconcile()
+    assert staff.lessons() == {email: "legal"}
+
+
+def test_imported_annotations_of_mail_that_has_its_task_are_nobodys_answers(staff: Staff) -> None:
+    email, task = staff.ask()
+    data, before = staff.project.tasks()[email].data, staff.project.numbers()
+    answered = {"data": data, "annotations": [{"result": chosen("legal")}]}
+    staff.project.client.projects.import_tasks(id=staff.project.id, request=[answered])
+    [imported] = staff.project.numbers() - before
+    listed = staff.project.client.annotations.list(id=imported)
+    assert [one.ground_truth for one in listed] == [True]
+    assert staff.reconcile(sweep=True).corrections == 0
+    # Nor does changing it, or the task that was offered and that nobody answered.
+    staff.project.change(listed[0].id, "billing")
+    assert staff.reconcile().corrections == 0
+    staff.project.answer(task, "support")
+    staff.reconcile()
+    staff.project.change(listed[0].id, "legal")
+    staff.reconcile()
+    assert staff.lessons() == {email: "support"}
+
+
+def test_imported_annotations_of_mail_that_nobody_knows_are_counted(staff: Staff) -> None:
+    email, _ = staff.ask()
+    data = staff.project.tasks()[email].data | {"email_id": "never-heard-of"}
+    answered = {"data": data, "annotations": [{"result": chosen("legal")}]}
+    staff.project.client.projects.import_tasks(id=staff.project.id, request=[answered])
+    assert staff.reconcile() == Reconciled(unknown_mails=1)
+
+
+def test_an_answer_marked_as_ground_truth_is_the_same_answer(staff: Staff) -> None:
+    _, task = staff.ask()
+    annotation = staff.project.answer(task, "legal")
+    staff.reconcile()
+    staff.project.client.annotations.update(id=annotation, ground_truth=True)
+    assert staff.reconcile() == Reconciled(repeated=1)
+
+
+def test_annotations_that_are_deleted_at_once_are_withdrawn(staff: Staff) -> None:
+    staff.office.triage(1)
+    staff.publish()
+    tasks = [task.id for task in staff.project.tasks().values()]
+    for task in tasks:
+        staff.project.answer(task, "legal")
+    staff.reconcile()
+    act_on(staff, "delete_tasks_annotations", tasks[:2])
+    assert staff.reconcile().corrections == 2
+    assert len(staff.lessons()) == len(tasks) - 2
+
+
+def test_tasks_that_are_deleted_at_once_withdraw_their_answers(staff: Staff) -> None:
+    staff.office.triage(1)
+    staff.publish()
+    tasks = [task.id for task in staff.project.tasks().values()]
+    for task in tasks:
+        staff.project.answer(task, "legal")
+    staff.reconcile()
+    act_on(staff, "delete_tasks", tasks[:2])
+    assert staff.reconcile(sweep=True).corrections == 2
+    assert len(staff.lessons()) == len(tasks) - 2
+
+
+def test_predictions_become_answers_and_impossible_ones_teach_nobody(staff: Staff) -> None:
+    staff.office.triage(1)
+    staff.publish()
+    (good, task), (odd, other), *_ = [(email, task.id) for email, task in staff.project.tasks().items()]
+    for number, department, score in ((task, "legal", 1.7), (other, "nobody's", -3.0)):
+        staff.project.client.predictions.create(task=number, result=chosen(department), score=score)
+    assert staff.reconcile().corrections == 0
+    act_on(staff, "predictions_to_annotations", [task, other])
+    told = staff.reconcile()
+    assert (told.corrections, told.unknown) == (1, 1)
+    assert staff.lessons() == {good: "legal"}
+    assert staff.corrections(odd) == []
+
+
+def act_on(staff: Staff, action: str, tasks: list[int]) -> None:
+    """What is done to several tasks by one click."""
+    selected = {"all": False, "included": tasks}
+    staff.project.client.actions.create(id=action, project=staff.project.id, selected_items=selected)
+
+
+def test_a_second_look_is_a_blind_task_like_others_and_its_answer_an_opinion(
+    staff: Staff, label_studio: RunningLabelStudio
+) -> None:
+    email, task = staff.ask()
+    other = next(each for each in staff.project.tasks() if each != email)
+    with another_reviewer(label_studio, staff.project) as colleague:
+        staff.project.answer(task, "billing")
+        colleague.answer(staff.project.tasks()[other].id, "legal")
+        staff.reconcile()
+        assert deal(staff.ledger, staff.office.keys, 1.0, datetime.now(UTC)) == 2
+        staff.publish()
+        look = staff.project.tasks()[look_id(email, Purpose.DOUBLE)]
+        data = staff.project.tasks()[email].data
+        assert (look.data["suggestion"], look.data["subject"]) == (BLIND, data["subject"])
+        assert set(look.data) == set(data)
+        lessons = staff.lessons()
+        colleague.answer(look.id, "legal")
+        assert staff.reconcile().corrections == 1
+    (opinion,) = (one.fact for one in staff.ledger.facts(kinds=[Opinion.kind]))
+    assert isinstance(opinion, Opinion)
+    assert (opinion.email_id, opinion.department, opinion.purpose) == (email, "legal", Purpose.DOUBLE)
+    assert staff.lessons() == lessons
+    (waiting,) = (review for review in docket_at(staff.ledger).reviews() if review.email_id == email)
+    assert waiting.outcome is Outcome.WAITING
+    names = names_of(staff.project.connection, staff.office.keys)
+    assert len({names[waiting.first.reviewer], names[opinion.reviewer]}) == 2

@@ -15,9 +15,28 @@ from triage_cl.adapters.processes import free_port
 from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.retention import forget_texts
 from triage_cl.bootstrap import App, bootstrap
+from triage_cl.domain.departments import (
+    DepartmentAdded,
+    DepartmentChange,
+    DepartmentMerged,
+    DepartmentRenamed,
+    DepartmentRetired,
+    DepartmentSplit,
+    DepartmentUndone,
+)
 from triage_cl.domain.errors import ReviewScreenUnavailable
+from triage_cl.usecases.departments import change_departments
+from triage_cl.usecases.learn import taxonomy_at
 from triage_cl.usecases.refresh import refresh
-from triage_cl.usecases.review import ReviewTask, publish, put_away
+from triage_cl.usecases.review import ReviewTask, publish, put_away, shown_as
+
+#: Each can be undone by undoing the last change of one department.
+CHANGES: list[list[DepartmentChange]] = [
+    [DepartmentRenamed("legal", "Lawyers")],
+    [DepartmentMerged("legal", "support")],
+    [DepartmentSplit("legal", ("support", "billing"))],
+    [DepartmentRetired("legal")],
+]
 
 
 @pytest.fixture
@@ -77,7 +96,46 @@ def test_a_task_whose_text_is_gone_keeps_its_suggestion(office: Office, queue: J
     promote(office)
     assert refresh(office.ledger, queue, office.desk) == 0
     assert shown(queue) == before
-    assert office.ledger.showing_otherwise("hashed-ensemble@9-9", 10) == []
+    assert office.ledger.showing_otherwise(shown_as(office.ledger, "hashed-ensemble@9-9"), 10) == []
+
+
+def test_open_tasks_follow_the_departments(office: Office, queue: JsonlReviews) -> None:
+    office.answer(office.triage(30))
+    decisions = office.triage(5, first=100)
+    ledger = office.ledger
+    publish(ledger, queue, NOON)
+    before = shown(queue)
+    opened = [one.email_id for one in decisions if not one.blind]
+    for change in CHANGES:
+        change_departments(ledger, change, NOON)
+        assert refresh(ledger, queue, office.desk) == len(opened)
+        taxonomy, now = taxonomy_at(ledger), shown(queue)
+        for email in opened:
+            assert now[email].department in taxonomy.departments
+            assert now[email].suggestion == taxonomy.name_of(now[email].department)
+        change_departments(ledger, [DepartmentUndone("legal")], NOON)
+        refresh(ledger, queue, office.desk)
+        assert {email: shown(queue)[email] for email in opened} == {email: before[email] for email in opened}
+    assert refresh(ledger, queue, office.desk) == 0
+
+
+def test_a_new_department_changes_no_suggestion(office: Office, queue: JsonlReviews) -> None:
+    office.answer(office.triage(30))
+    publish(office.ledger, queue, NOON)
+    change_departments(office.ledger, [DepartmentAdded("it", "IT")], NOON)
+    assert refresh(office.ledger, queue, office.desk) == 0
+
+
+def test_mail_decided_before_a_department_ended_is_published_for_its_heir_or_without_a_suggestion(
+    office: Office, queue: JsonlReviews
+) -> None:
+    office.answer(office.triage(30))
+    decisions = [one for one in office.triage(5, first=100) if not one.blind]
+    merged, retired = DepartmentMerged("legal", "support"), DepartmentRetired("billing")
+    change_departments(office.ledger, [merged, retired], NOON)
+    publish(office.ledger, queue, NOON)
+    suggested = {(one.department, shown(queue)[one.email_id].suggestion) for one in decisions}
+    assert suggested == {("legal", "Support"), ("support", "Support"), ("billing", None)}
 
 
 def test_without_a_champion_there_is_nothing_to_refresh(sqlite_ledger: Ledger, queue: JsonlReviews) -> None:

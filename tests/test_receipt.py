@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import sync_playwright
 
 from feedback.projects import guidelines
+from feedback.terminal import sum_up
 from tests.builders import NOON, NOW, a_correction, a_routed, after, an_admission, an_email
 from tests.office import Office, an_office, mail_about
 from tests.test_console import BEARER, CHROMIUM, ESCAPED, HOSTILE, an_app, opened, reach, words
@@ -26,8 +27,10 @@ from triage_cl.domain.decisions import Decision
 from triage_cl.domain.departments import DepartmentMerged, DepartmentRetired
 from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Recorded
+from triage_cl.domain.reviewers import ReviewerTakenOut
 from triage_cl.learning.hashing import Features, describe
 from triage_cl.learning.similarity import most_similar
+from triage_cl.usecases.last_answers import LastAnswers, last_answers
 from triage_cl.usecases.receipt import (
     SIMILAR,
     End,
@@ -36,9 +39,9 @@ from triage_cl.usecases.receipt import (
     Receipt,
     Standing,
     alike,
-    department_ended,
     reach_of,
     receipt,
+    rules_at,
     standings,
 )
 from triage_cl.usecases.trace import Trace, trace
@@ -80,7 +83,7 @@ def made(office: Office, decision: Decision) -> Receipt:
 
 def counted(office: Office, decision: Decision) -> list[Standing]:
     found, _ = traced(office, decision)
-    return standings(found.corrections, found.taxonomy, department_ended(office.ledger))
+    return standings(found.corrections, rules_at(office.ledger))
 
 
 # Whether it counts, and whether it is learned.
@@ -129,6 +132,29 @@ def test_an_answer_for_a_department_that_ended_teaches_its_heir_or_nobody(office
     assert (heir.teaches, none.teaches, none.end) == ("billing", None, End.DEPARTMENT_ENDED)
     assert none.over == office.ledger.position()
     assert reach_of(office.desk).fate(none) is Fate.UNLEARNED
+
+
+def test_an_answer_that_is_kept_apart_never_counts_and_leaves_the_one_before_it_in_force(office: Office) -> None:
+    decision = decided(office)
+    answer(office, decision, "legal")
+    apart = a_correction(decision.email_id, "support", answered_at=after(hours=3), withheld=True)
+    office.ledger.append([apart], after(hours=3))
+    first, last = counted(office, decision)
+    assert (first.teaches, last.teaches, last.end, last.over) == ("legal", None, End.WITHHELD, None)
+    reach = reach_of(office.desk)
+    assert (reach.fate(first), reach.fate(last)) == (Fate.LEARNED, Fate.NEVER)
+
+
+def test_the_answers_of_a_reviewer_who_is_taken_out_are_unlearned_from_then_on(office: Office) -> None:
+    decision = decided(office)
+    answer(office, decision, "legal")
+    [taken_out] = office.ledger.append([ReviewerTakenOut("reviewer-3a")], after(hours=3))
+    answer(office, decision, "support", after(hours=4))
+    before, later = counted(office, decision)
+    assert (before.teaches, before.end, before.over) == (None, End.TAKEN_OUT, taken_out.position)
+    assert (later.teaches, later.end, later.over) == (None, End.TAKEN_OUT, None)
+    reach = reach_of(office.desk)
+    assert (reach.fate(before), reach.fate(later)) == (Fate.UNLEARNED, Fate.NEVER)
 
 
 def test_a_model_that_began_later_or_stands_still_has_not_learned_it() -> None:
@@ -204,6 +230,29 @@ def test_similar_mail_is_looked_for_among_the_last_decisions_only(
     monkeypatch.setattr("triage_cl.usecases.receipt.RECENT", 3)
     last = {decision.email_id for decision in office.ledger.recent_decisions(3)}
     assert {other.decision.email_id for other in alike(office.desk, office.ledger, an_email())} <= last
+
+
+# What a reviewer's last answers did.
+
+
+def test_the_last_answers_of_a_reviewer_tell_how_many_were_learned_and_changed_the_models_mind(office: Office) -> None:
+    others = last_answers(office.desk, office.ledger, "somebody-else")
+    assert others == LastAnswers()
+    for minute in range(20):
+        told = a_correction(
+            decided(office, number=50 + 6 * minute).email_id, "legal", reviewer="ann", answered_at=after(minutes=minute)
+        )
+        office.ledger.append([told], after(hours=2, minutes=minute))
+    skipped = a_correction(decided(office, number=900).email_id, None, reviewer="ann")
+    office.ledger.append([skipped], after(hours=3))
+    found = last_answers(office.desk, office.ledger, "ann")
+    assert (found.given, found.learned) == (20, 20)
+    assert found.changed > 0
+    few = last_answers(office.desk, office.ledger, "ann", count=3)
+    assert (few.given, few.learned) == (3, 3)
+    assert sum_up(LastAnswers(12, 12, 3)) == (
+        "Your last answers: 12 given, 12 learned, 3 changed what the model says for their mail."
+    )
 
 
 # How similarity is told.
@@ -355,7 +404,7 @@ def test_todays_corrections_are_listed_newest_first_and_paged(app: App, monkeypa
         assert (listed("/corrections"), listed("/corrections?before=9")) == (["mail-3"], ["mail-3", "mail-2"])
         assert listed("/corrections?before=7") == ["mail-1"]
         text = words(client.get("/corrections?before=9", headers=BEARER).text)
-    assert "concluded Billing answered Billing, no longer counts unlearned" in text
+    assert "concluded Billing answered Billing (suggestion changed), no longer counts unlearned" in text
     assert "skipped or withdrawn teaches nothing" in text
     with opened(app, after(days=1)) as client:
         assert "Nobody answered today." in client.get("/corrections", headers=BEARER).text
@@ -363,6 +412,7 @@ def test_todays_corrections_are_listed_newest_first_and_paged(app: App, monkeypa
 
 def test_the_guidelines_lead_to_what_answers_did() -> None:
     assert 'href="https://triage.example.com/corrections"' in guidelines("https://triage.example.com/")
+    assert "href" not in guidelines("")
 
 
 @pytest.mark.integration

@@ -8,16 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from feedback.projects import guidelines, set_up
 from feedback.screen import DIGITS, LETTERS, MARKS, SEARCH_KEY, STYLE, hotkeys, label_config, shown_name
-from tests.label_studio_server import EMAIL, RunningLabelStudio
-from tests.review_screens import a_task, add_departments, an_app, got, offer, sent
+from tests.label_studio_server import RunningLabelStudio
+from tests.review_screens import a_task, add_departments, an_app, got, logged_in, offer, sent
 from triage_cl.domain.departments import Department
 from triage_cl.usecases.departments import unused_id
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 #: What Label Studio itself listens to where a mail is on the screen.
 TAKEN = {"u"}
@@ -112,21 +110,8 @@ def test_label_studio_takes_the_screens(label_studio: RunningLabelStudio) -> Non
 
 @pytest.fixture
 def page(label_studio: RunningLabelStudio) -> Iterator[Page]:
-    """A browser in which the first user has logged in."""
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is not installed")
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.set_default_timeout(60_000)
-        page.goto(f"{label_studio.url}/user/login/")
-        page.fill("input[name=email]", EMAIL)
-        page.fill("input[name=password]", label_studio.access.label_studio_password)
-        page.click("button[type=submit]")
-        page.wait_for_url(lambda url: "login" not in url)
+    with logged_in(label_studio) as page:
         yield page
-        browser.close()
 
 
 NAMES = ("Billing", "Sales", "Legal", *(f"Office {number}" for number in range(9)))

@@ -268,6 +268,7 @@ def test_what_is_elsewhere_is_not_run_here() -> None:
     )
     assert not {"label-studio", "prefect", "mlflow"} & {*names(programs(elsewhere))}
     assert "mlflow" not in names(programs(the_settings(registry="folder")))
+    assert "console" not in names(programs(the_settings(console_url="")))
 
 
 def test_projects_are_set_up_where_reviews_are_in_label_studio() -> None:

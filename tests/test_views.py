@@ -18,6 +18,7 @@ from triage_cl.adapters.sql.ledger import Ledger
 from triage_cl.adapters.sql.views import BATCH, VIEWS, columns_of, export_views
 from triage_cl.domain.corrections import ANSWER_WINDOW, Source
 from triage_cl.domain.errors import BadInput
+from triage_cl.domain.reviewers import ReviewerTakenOut
 
 DRAWN = {"review_probability": 0.6}
 
@@ -102,7 +103,7 @@ def test_a_decision_is_right_or_wrong_by_its_settled_answer(told: Ledger, tmp_pa
     }
     right = rows["drawn-right"]
     assert (right["received_at"], right["decided_at"]) == (NOON, NOON)
-    assert (right["answered_at"], right["answer_position"]) == (NOON + ANSWER_WINDOW, 16)
+    assert (right["answered_at"], right["answer_position"]) == (NOON + ANSWER_WINDOW, len(one_of_each_kind()) + 2)
     assert (right["drawn"], right["unseen"], rows["undrawn"]["drawn"]) == (True, 0.1, False)
     assert rows["undrawn"]["decided_at"] == after(days=40)
     assert right["length"] == len("Invoice 12") + len("Where is my money?")
@@ -113,6 +114,28 @@ def test_the_view_s_answers_are_those_that_the_ledger_measures_by(told: Ledger, 
     viewed = {row["email_id"]: row["answer"] for row in rows_of(tmp_path, "triage_decisions")}
     measured = {item.decision.email_id: item.answer and item.answer.department for item in told.decisions()}
     assert viewed == measured
+
+
+def test_what_does_not_count_is_seen_and_neither_measures_nor_teaches(told: Ledger, tmp_path: Path) -> None:
+    told.append([ReviewerTakenOut("reviewer-9c", since_at=after(hours=2))], NOON)
+    told.append(
+        [
+            a_correction("drawn-right", "orders", reviewer="reviewer-9c", answered_at=after(hours=3)),
+            a_correction("drawn-wrong", "orders", reviewer="reviewer-9c", answered_at=after(hours=1)),
+            a_correction("abstained", "orders", withheld=True, answered_at=after(hours=4)),
+        ],
+        NOON,
+    )
+    export_views(told.engine, tmp_path)
+    told_apart = [(row["counts"], row["withheld"]) for row in rows_of(tmp_path, "triage_corrections")[-3:]]
+    assert told_apart == [(False, False), (True, False), (False, True)]
+    answers = {row["email_id"]: row["answer"] for row in rows_of(tmp_path, "triage_decisions")}
+    assert (answers["drawn-right"], answers["drawn-wrong"], answers["abstained"]) == ("billing", "orders", "billing")
+    assert answers == {item.decision.email_id: item.answer and item.answer.department for item in told.decisions()}
+    lessons = {row["email_id"]: row["department"] for row in rows_of(tmp_path, "triage_lessons")}
+    assert (lessons["drawn-right"], lessons["drawn-wrong"], lessons["abstained"]) == ("sales", "orders", "billing")
+    gone = {row["reviewer"]: row["since_at"] for row in rows_of(tmp_path, "triage_taken_out")}
+    assert gone == {"reviewer-0d": None, "reviewer-9c": after(hours=2)}
 
 
 def test_lessons_are_the_latest_answers(told: Ledger, tmp_path: Path) -> None:
@@ -155,6 +178,7 @@ def test_departments_tell_each_change(told: Ledger, tmp_path: Path) -> None:
         ("added", "billing"),
         ("added", "sales"),
         ("renamed", "sales"),
+        ("moved", "sales"),
         ("merged", "sales"),
         ("added", "orders"),
         ("split", "billing"),
@@ -162,7 +186,8 @@ def test_departments_tell_each_change(told: Ledger, tmp_path: Path) -> None:
         ("undone", "orders"),
     ]
     assert changes[2]["name"] == "Sales & Größe"
-    assert (changes[3]["merged_into"], changes[5]["split_into"]) == ("billing", '["orders"]')
+    assert (changes[3]["under"], changes[4]["merged_into"]) == ("billing", "billing")
+    assert changes[6]["split_into"] == '["orders"]'
 
 
 def test_no_text_and_no_sender_is_exported(ledger: Ledger, tmp_path: Path) -> None:

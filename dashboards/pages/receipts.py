@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
@@ -11,20 +11,23 @@ from dashboards.observing import Observer
 from dashboards.pages.rendering import page
 from triage_cl.domain.corrections import Correction
 from triage_cl.domain.decisions import Decision
-from triage_cl.domain.departments import Taxonomy
 from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Recorded
 from triage_cl.usecases.console_ledger import ConsoleLedger
-from triage_cl.usecases.learn import taxonomy_at
 from triage_cl.usecases.overview import MOST_FACTS, midnight
-from triage_cl.usecases.receipt import RECENT, Fate, Reach, Receipt, Standing, department_ended, standings
-from triage_cl.usecases.trace import answer_in, trace
+from triage_cl.usecases.receipt import RECENT, Fate, Reach, Receipt, Rules, Standing, rules_at, standings
+from triage_cl.usecases.trace import Trace, answer_in, trace
 
 #: How many corrections are on a page.
 PAGE = 50
 
 #: How answers came, by what stands before the first colon of their outside identity; other queues' are files.
-WAYS = {"label-studio": "Label Studio", "api": "the HTTP service", "archive": "an archive"}
+WAYS = {
+    "label-studio": "Label Studio",
+    "look": "a second look",
+    "api": "the HTTP service",
+    "archive": "an archive",
+}
 QUEUE = "the file queue or the terminal"
 
 Number = Annotated[int, Query(ge=0, lt=2**62)]
@@ -55,21 +58,7 @@ def routes(observer: Observer) -> APIRouter:
         found = trace(ledger, email_id)
         if found is None:
             raise HTTPException(404, "There is no decision about a mail of that id.")
-        made = observer.receipt(found, found.email) if found.email and found.corrections else ""
-        reach = made.reach if isinstance(made, Receipt) else None
-        counted = standings(found.corrections, found.taxonomy, department_ended(ledger))
-        return page(
-            request,
-            "receipt",
-            now=observer.clock(),
-            trace=found,
-            taxonomy=found.taxonomy,
-            lines=[line_of(each, found.decision, found.email, reach) for each in reversed(counted)],
-            receipt=made if isinstance(made, Receipt) else None,
-            loading=made is None,
-            why_not=made if isinstance(made, str) else "",
-            looked_through=RECENT,
-        )
+        return page(request, "receipt", now=observer.clock(), **told(observer, found))
 
     @router.get("/corrections")
     def show_list(request: Request, before: Number = 0) -> Response:
@@ -78,14 +67,14 @@ def routes(observer: Observer) -> APIRouter:
         answers = ledger.answers(since, position - MOST_FACTS, before or position + 1, PAGE + 1)
         shown = answers[:PAGE]
         reach = observer.reach() if shown else ""
-        taxonomy = taxonomy_at(ledger)
+        rules = rules_at(ledger)
         return page(
             request,
             "corrections",
             now=now,
             since=since,
-            taxonomy=taxonomy,
-            lines=lines_of(ledger, shown, taxonomy, reach if isinstance(reach, Reach) else None),
+            taxonomy=rules.taxonomy,
+            lines=lines_of(ledger, shown, rules, reach if isinstance(reach, Reach) else None),
             reach=reach if isinstance(reach, Reach) else None,
             loading=reach is None,
             why_not=reach if isinstance(reach, str) else "",
@@ -96,14 +85,30 @@ def routes(observer: Observer) -> APIRouter:
     return router
 
 
-def lines_of(ledger: ConsoleLedger, answers: Sequence[Recorded], taxonomy: Taxonomy, reach: Reach | None) -> list[Line]:
+def told(observer: Observer, found: Trace) -> dict[str, Any]:
+    """What a receipt tells: every answer, newest first, and what the champion makes of the mail."""
+    made = observer.receipt(found, found.email) if found.email and found.corrections else ""
+    reach = made.reach if isinstance(made, Receipt) else None
+    counted = standings(found.corrections, rules_at(observer.ledger))
+    return {
+        "trace": found,
+        "taxonomy": found.taxonomy,
+        "lines": [line_of(each, found.decision, found.email, reach) for each in reversed(counted)],
+        "receipt": made if isinstance(made, Receipt) else None,
+        "loading": made is None,
+        "why_not": made if isinstance(made, str) else "",
+        "looked_through": RECENT,
+    }
+
+
+def lines_of(ledger: ConsoleLedger, answers: Sequence[Recorded], rules: Rules, reach: Reach | None) -> list[Line]:
     """These answers, each as it counts among all of its mail's."""
     ids = list({answer_in(recorded).email_id for recorded in answers})
-    decisions, emails, ended = ledger.decisions_of(ids), ledger.emails(ids), department_ended(ledger)
+    decisions, emails = ledger.decisions_of(ids), ledger.emails(ids)
     counted = {
         standing.position: line_of(standing, decisions.get(email_id), emails.get(email_id), reach)
         for email_id, about in ledger.corrections_of(ids).items()
-        for standing in standings(about, taxonomy, ended)
+        for standing in standings(about, rules)
     }
     return [counted[recorded.position] for recorded in answers]
 

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboards.pages import wording
+from triage_cl.privacy.receipt_links import PREFIX
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 #: What a browser may fetch: the files that the pages are made of.
@@ -30,6 +31,14 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+#: Where a link is the key, no other page may learn of it.
+LINKED = HEADERS | {"Referrer-Policy": "no-referrer"}
+
+
+def headers_for(path: str) -> dict[str, str]:
+    """The headers of every answer to a path."""
+    return LINKED if path.startswith(PREFIX) else HEADERS
+
 
 @cache
 def environment() -> Environment:
@@ -42,6 +51,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters.update({name: getattr(wording, name) for name in wording.__all__})
+    found.globals["linked"] = PREFIX
     found.globals["assets"] = {name: f"/static/{name}?{_digest(name)}" for name in ASSETS}
     return found
 

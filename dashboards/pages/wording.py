@@ -3,8 +3,29 @@
 from datetime import UTC, datetime, timedelta
 
 from triage_cl.adapters.html_report import UNKNOWN, between, count, evidence, percent, points
+from triage_cl.domain.corrections import Correction, Origin, Source
 
-__all__ = ["ago", "between", "clock", "count", "day", "evidence", "lasting", "moment", "percent", "points", "share"]
+__all__ = [
+    "ago",
+    "between",
+    "clock",
+    "count",
+    "day",
+    "evidence",
+    "lasting",
+    "manner",
+    "moment",
+    "percent",
+    "points",
+    "share",
+]
+
+#: How an answer came about.
+HOW = {
+    Origin.ACCEPTED: "suggestion accepted",
+    Origin.CHANGED: "suggestion changed",
+    Origin.SCRATCH: "answered from scratch",
+}
 
 #: The units of an age, the largest first, and from how many of the next smaller one on each is used.
 UNITS = (
@@ -47,3 +68,9 @@ def clock(at: datetime | None, now: datetime) -> str:
 def share(part: float, of: float) -> float | None:
     """A part of something as a share of it; None of nothing."""
     return part / of if of else None
+
+
+def manner(answer: Correction) -> str:
+    """How an answer came about: suggestion changed, volunteered."""
+    more = {"blind": answer.blind, "volunteered": answer.source is Source.VOLUNTEER}
+    return ", ".join([HOW[answer.origin], *(word for word, true in more.items() if true)])

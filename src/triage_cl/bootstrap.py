@@ -18,6 +18,7 @@ from triage_cl.domain.review import ReviewPolicy
 from triage_cl.domain.versions import ModelVersion
 from triage_cl.learning.recipes import RECIPES
 from triage_cl.privacy.keys import Keys
+from triage_cl.privacy.receipt_links import ReceiptLinks
 from triage_cl.settings import Settings, load_settings
 from triage_cl.usecases.registry import Registry
 from triage_cl.usecases.retrain import ensure_champion, standing_at
@@ -71,6 +72,7 @@ class App:
         ledger = Ledger(
             self.settings.ledger_url,
             answer_window=self.settings.answer_window,
+            answers_a_day=self.settings.answers_a_day,
             encoders=encoders_in(self.settings),
         )
         migrate(ledger.engine)
@@ -124,7 +126,12 @@ class App:
         from triage_cl.adapters.label_studio.reviews import LabelStudioReviews
 
         connection = Connection(self.settings.label_studio_url, self.access.label_studio_token)
-        return LabelStudioReviews(connection, self.ledger, self.keys)
+        return LabelStudioReviews(connection, self.ledger, self.keys, self.receipt_links.url)
+
+    @property
+    def receipt_links(self) -> ReceiptLinks:
+        """The links from review tasks to the console."""
+        return ReceiptLinks(self.settings.console_url, self.keys.subkey("receipt links"))
 
     @property
     def reports(self) -> Path:

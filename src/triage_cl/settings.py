@@ -21,6 +21,7 @@ from triage_cl.domain.decisions import Bars
 from triage_cl.domain.errors import BadSettings
 from triage_cl.domain.promotion import PromotionRule
 from triage_cl.domain.review import ReviewGroups, ReviewPolicy
+from triage_cl.domain.reviewers import ANSWERS_A_DAY
 
 
 class Settings(BaseSettings):
@@ -49,12 +50,18 @@ class Settings(BaseSettings):
     review_share: float = Field(0.1, gt=0, le=1, description="The share of the mail that reviewers are asked about.")
     reviews_per_day: int | None = Field(None, ge=1, description="Reviews a day, in place of the share.")
     blind_part: float = Field(0.25, ge=0, le=1, description="The part of review tasks shown without the suggestion.")
+    double_part: float = Field(
+        0.05, ge=0, le=1, description="The part of answered mails that somebody else answers, too, unseen; 0: none."
+    )
     automatic_bar: float = Field(0.9, ge=0, le=1, description="Confidence from which on mail is routed automatically.")
     automatic_lessons: int = Field(
         200, ge=0, description="Lessons before which the champion routes nothing automatically."
     )
     suggest_bar: float = Field(0.3, ge=0, le=1, description="Confidence from which on a department is suggested.")
     answer_days: float = Field(5, gt=0, description="Days after which an unanswered review task counts as missing.")
+    answers_a_day: int = Field(
+        ANSWERS_A_DAY, ge=1, description="Lessons that one reviewer may teach in a day; what is beyond is kept apart."
+    )
     alpha: float = Field(0.05, gt=0, lt=1, description="Chance with which a worse challenger may ever be promoted.")
     approval: bool = Field(False, description="Whether a promotion waits for a person.")
     current_days: float = Field(7, gt=0, description="Length of the current window of the drift report, days.")
@@ -74,7 +81,9 @@ class Settings(BaseSettings):
     receiver_url: str = Field(
         "http://127.0.0.1:8701", description="Where Label Studio finds the receiver of its webhooks."
     )
-    console_url: str = Field("http://127.0.0.1:8702", description="Where the console is.")
+    console_url: str = Field(
+        "http://127.0.0.1:8702", description="Where reviewers' browsers find the console; empty: there is none."
+    )
     mlflow_url: str = Field("http://127.0.0.1:5000", description="Where MLflow's pages are, for links.")
     evidently_url: str = Field("http://127.0.0.1:8000", description="Where Evidently's pages are, for links.")
     api_key: SecretStr | None = Field(

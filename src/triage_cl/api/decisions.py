@@ -8,7 +8,6 @@ from starlette.exceptions import HTTPException
 
 from triage_cl.api.parts import CLOSED, KEY, Using, problems
 from triage_cl.api.shapes import DecisionAgain, Feed, shown
-from triage_cl.domain.decisions import conclude
 from triage_cl.domain.emails import Email
 from triage_cl.domain.errors import LedgerUnavailable
 from triage_cl.usecases.triage import Desk
@@ -69,7 +68,7 @@ def said_now(desk: Desk, email: Email) -> dict[str, Any]:
     champion = desk.champion
     learner = desk.learners[champion.entrant]
     (probabilities,) = desk.probabilities(champion.entrant, desk.describe([email]))
-    conclusion = conclude(probabilities)
+    conclusion = desk.conclude(probabilities)
     return {
         "department": conclusion.department,
         "confidence": conclusion.confidence,

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from triage_cl.domain.errors import (
@@ -93,7 +94,7 @@ def log_unexpected(error: BaseException) -> None:
     LOG.error("unexpected %s at %s", type(error).__name__, where)
 
 
-def plug_into(api: FastAPI) -> None:
+def plug_into(api: Starlette) -> None:
     """Answer every error in the one shape."""
 
     async def ours(_: Request, error: Exception) -> Response:

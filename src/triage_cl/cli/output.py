@@ -49,13 +49,16 @@ def write_file(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def print_table(title: str, rows: Sequence[Sequence[str]], header: Sequence[str] = ()) -> None:
-    """A table for people, on standard output."""
+def print_table(
+    title: str, rows: Sequence[Sequence[str]], header: Sequence[str] = (), whole: Sequence[str] = ()
+) -> None:
+    """A table for people, on standard output; what stands in the columns named `whole` is never broken."""
     from rich.table import Table
 
     table = Table(title=title, show_header=bool(header), title_justify="left", box=None, pad_edge=False)
     for number, name in enumerate(header or [""] * max((len(row) for row in rows), default=1)):
-        table.add_column(name, overflow="fold", style="bold" if number == 0 and not header else None)
+        style = "bold" if number == 0 and not header else None
+        table.add_column(name, overflow="fold", style=style, no_wrap=bool(name) and name in whole)
     for row in rows:
         table.add_row(*row)
     console().print(table)

@@ -37,14 +37,25 @@ def reviewers(
     ] = None,
     flips: Annotated[float, typer.Option(min=0, max=1, help="The share of their answers that they flip.")] = 1.0,
     double: Annotated[float, typer.Option(min=0, max=1, help="The share of mail that is reviewed twice.")] = 0.05,
-    steered: Annotated[bool, typer.Option(help="Spend half of the double reviews on suspects.")] = False,
+    steered: Annotated[
+        bool, typer.Option(help="Aim most double reviews at suspects, as the statistics propose.")
+    ] = True,
     tolerance: Annotated[
         float, typer.Option(min=0.01, max=0.5, help="The error rate that is nobody's fault.")
     ] = TOLERANCE,
+    pair_tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, max=0.5, help="The same where two departments are told apart; as --tolerance by default."
+        ),
+    ] = None,
     people: Annotated[int, typer.Option(min=4, help="How many reviewers there are.")] = 50,
     departments: Annotated[
         int, typer.Option(min=3, max=len(SHARES), help="How many departments their mail belongs to.")
     ] = len(SHARES),
+    focus: Annotated[
+        float, typer.Option(min=0, max=1, help="The share of everybody's own errors between two given departments.")
+    ] = 0.0,
     repetitions: Annotated[int, typer.Option(min=1, help="How many such populations.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same figures.")] = 0,
     json: Json = None,
@@ -54,7 +65,18 @@ def reviewers(
 
     of = [malice] if malice else list(Malice)
     populations = [
-        Population(one, malicious, flips, double, steered, people, tolerance, departments=SHARES[:departments])
+        Population(
+            one,
+            malicious,
+            flips,
+            double,
+            steered,
+            people,
+            tolerance,
+            pair_tolerance,
+            departments=SHARES[:departments],
+            focus=focus,
+        )
         for one in of
     ]
     result = _simulated(populations, repetitions, seed)
@@ -109,6 +131,7 @@ def _told(watched: "dict[str, Watched]") -> dict[str, Any]:
         "flagged_at_the_end": {malice: came.found_within(None) for malice, came in watched.items()},
         "false_discovery_rate": max(came.false_discovery_rate for came in watched.values()),
         "control": {"naive_false_discovery_rate": min(came.naive_false_discovery_rate for came in watched.values())},
+        "double_share": {malice: came.double_share for malice, came in watched.items()},
         "agreement": {malice: _agreement(came) for malice, came in watched.items()},
     }
 
@@ -132,6 +155,7 @@ def _print(result: dict[str, Any]) -> None:
         "false discovery rate": result["false_discovery_rate"],
         "the same of the naive rule": result["control"]["naive_false_discovery_rate"],
         "anchoring covered": result["anchoring_covered"],
+        "reviewed twice": max(result["double_share"].values()),
     }
     print_table("Overall", [(name, _share(value)) for name, value in overall.items()])
 

@@ -35,7 +35,8 @@ class Correction:
 
     `answer_id` is the outside's identity of this very answer (task and version of the answer there), so that
     recording it twice is recording it once; what stands before its first colon names the way it came. `reviewer` is a
-    pseudonym. `flags` are what else the reviewer marked, such as "personal-data".
+    pseudonym. `flags` are what else the reviewer marked, such as "personal-data". A `withheld` one is kept and never
+    counts: its reviewer had given more answers that day than one may.
     """
 
     kind: ClassVar[str] = "correction"
@@ -48,6 +49,7 @@ class Correction:
     answer_id: str
     answered_at: datetime
     flags: tuple[str, ...] = ()
+    withheld: bool = False
 
     @property
     def subject(self) -> str:
@@ -71,12 +73,16 @@ def measures(correction: Correction, decided_at: datetime, window: timedelta) ->
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """An effective answer: this mail belongs to that department, as known from `position` on, and why it was given."""
+    """An effective answer: this mail belongs to that department, as known from `position` on, and why it was given.
+
+    Where the department has `teams`, it may be any of theirs, too.
+    """
 
     position: int
     email_id: str
     department: str
     source: Source
+    teams: tuple[str, ...] = ()
 
 
 def effective_lessons(corrections: Iterable[tuple[int, Correction]]) -> list[Lesson]:

@@ -13,9 +13,21 @@ from triage_cl.domain.corrections import Correction
 from triage_cl.domain.departments import DepartmentChange
 from triage_cl.domain.drift import DriftVerdict
 from triage_cl.domain.review import ReviewPolicy
+from triage_cl.domain.reviewers import ReviewerChange
+from triage_cl.domain.second_looks import Opinion
 from triage_cl.domain.versions import AliasMoved, Judgement, ModelVersion
 
-Fact = Correction | DepartmentChange | ReviewPolicy | ModelVersion | AliasMoved | Judgement | DriftVerdict
+Fact = (
+    Correction
+    | Opinion
+    | DepartmentChange
+    | ReviewerChange
+    | ReviewPolicy
+    | ModelVersion
+    | AliasMoved
+    | Judgement
+    | DriftVerdict
+)
 
 KINDS: dict[str, type[Fact]] = {fact.kind: fact for fact in get_args(Fact)}
 
@@ -47,8 +59,10 @@ def identity_of(fact: Fact) -> str | None:
 
 
 def to_body(fact: Fact) -> dict[str, Any]:
-    """The fact as JSON-ready data."""
-    return {field.name: _plain(getattr(fact, field.name)) for field in fields(fact)}
+    """The fact as JSON-ready data; a field marked `optional` is left out where it is None."""
+    named = {field.name: getattr(fact, field.name) for field in fields(fact)}
+    optional = {field.name for field in fields(fact) if field.metadata.get("optional")}
+    return {name: _plain(value) for name, value in named.items() if value is not None or name not in optional}
 
 
 def _plain(value: Any) -> Any:
@@ -67,7 +81,7 @@ def from_body(kind: str, body: dict[str, Any]) -> Fact:
     A field that an older version did not write has its default.
     """
     cls = KINDS[kind]
-    enums = {"source": _enum(cls, "source"), "origin": _enum(cls, "origin")}
+    enums = {name: _enum(cls, name) for name in ("source", "origin", "purpose")}
     values = {field.name: body[field.name] for field in fields(cls) if field.name in body}
     return cls(**{name: _typed(name, value, enums.get(name)) for name, value in values.items()})
 

@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import ClassVar
 
 from triage_cl.domain.decisions import Action, Conclusion
+from triage_cl.domain.departments import Taxonomy
 
 #: Disagreements need no more than this for a duel; under a budget a day they have at least the lower one.
 DISPUTED_MOST, DISPUTED_LEAST = 0.2, 0.02
@@ -202,5 +203,12 @@ class ReviewGroups:
         sought = {text.casefold() for text in (id, name) if text}
         for group, members in self.departments.items():
             if sought & {member.casefold() for member in members}:
+                return group
+        return self.others
+
+    def group_in(self, departments: Taxonomy, id: str | None) -> str:
+        """The group of a department; of a team that is in none, that of the department above it."""
+        for each in (id, *departments.above(id)) if id is not None else ():
+            if (group := self.group_of(each, departments.name_of(each))) != self.others:
                 return group
         return self.others

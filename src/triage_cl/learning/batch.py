@@ -1,6 +1,6 @@
 """The batch learner: TF-IDF and support vector machines of scikit-learn, fitted on all lessons when it is asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,8 +37,14 @@ class HashedBatch:
         self._fit()
         return list(self._classes)
 
-    def learn(self, features: Features, department: str, weight: float = 1.0) -> None:  # noqa: ARG002
-        """Keep one lesson; every one weighs the same."""
+    def learn(
+        self,
+        features: Features,
+        department: str,
+        weight: float = 1.0,  # noqa: ARG002
+        teams: Collection[str] = (),  # noqa: ARG002
+    ) -> None:
+        """Keep one lesson; every one weighs the same, and a department is a class of its own beside its teams."""
         self._table.check(features.indices)
         self._lessons.append(features)
         self._departments.append(department)

@@ -9,13 +9,16 @@ Both give each class the product of the vector with a row of numbers of its own:
 
 Means and scatter are shrunk, as there are more dimensions than lessons at first: the scatter as if there had been
 lessons before in which nothing was known but the length of a vector, 1; each mean towards that of all.
+
+Of a lesson that names several classes, each expert takes for each class the part that it gives it itself: see
+`teaching`. For the discriminant that is the online form of expectation maximisation.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from triage_cl.learning.compiling import compiled
-from triage_cl.learning.teaching import NOTHING, descend, reach, slopes_of_loss
+from triage_cl.learning.teaching import NOTHING, descend, reach, share_out, slopes_of_loss
 
 #: The experts on a vector: the discriminant, then the weights.
 DENSE_EXPERTS = 2
@@ -105,8 +108,9 @@ def _learn_discriminant(
     lessons_of: NDArray[np.float64],
     vector: NDArray[np.float32],
     taught: int,
+    part: float,
 ) -> None:
-    """Move inverse scatter and means; `lessons_of` counts the lessons of each class before this one."""
+    """Move inverse scatter and means by that part of a lesson; `lessons_of` counts those of each class before it."""
     dimensions, columns = means.shape
     own, lessons = lessons_of[taught], 0.0
     for c in range(lessons_of.size):
@@ -119,7 +123,7 @@ def _learn_discriminant(
             turned[j] += aside[d] * inverse[d, j]
     if own > 0.0:
         # Welford (Technometrics 1962): by so much of the square the scatter about a mean grows that moves along.
-        grown = own / (own + 1.0)
+        grown = own * part / (own + part)
         square = 0.0
         for d in range(dimensions):
             square += aside[d] * turned[d]
@@ -135,7 +139,7 @@ def _learn_discriminant(
             for c in range(columns):
                 solved[d, c] -= pull * along[c]
         turned /= 1.0 + grown * square
-    step, step_of_all = max(1.0 / (own + 1.0), _LEAST_STEP), 1.0 / (lessons + 1.0)
+    step, step_of_all = max(part / (own + part), part * _LEAST_STEP), part / (lessons + part)
     for d in range(dimensions):
         solved[d, 0] += step_of_all * (turned[d] + solved[d, column] - solved[d, 0])
         means[d, 0] += step_of_all * (vector[d] - means[d, 0])
@@ -154,21 +158,26 @@ def learn_vector(
     offsets: NDArray[np.float32],
     lessons_of: NDArray[np.float64],
     vector: NDArray[np.float32],
-    taught: int,
+    among: NDArray[np.int64],
 ) -> None:
-    """Teach both experts that a vector is of this class. Both learn from what was there before the lesson."""
+    """Teach both experts that a vector is of one of these classes. Both learn from what was there before the lesson."""
     classes = lessons_of.size
     evidence = np.empty((DENSE_EXPERTS, classes), np.float32)
     add_vector(vector, lines, offsets, weights, evidence)
-    _learn_discriminant(inverse, means, solved, lessons_of, vector, taught)
-    lessons = 0
+    lessons = 0.0
     for c in range(classes):
-        lessons += int(lessons_of[c])
-    lessons_of[taught] += 1.0
+        lessons += lessons_of[c]
+    parts = np.empty(classes, np.float64)
+    share_out(evidence[0], among, parts)
+    for c in among:
+        if parts[c] > NOTHING:
+            _learn_discriminant(inverse, means, solved, lessons_of, vector, c, parts[c])
+            lessons_of[c] += parts[c]
+    share_out(evidence[1], among, parts)
     slopes = np.empty(classes, np.float32)
-    square = slopes_of_loss(evidence[1], taught, np.empty(classes, np.float64), slopes)
+    square = slopes_of_loss(evidence[1], among, parts, np.empty(classes, np.float64), slopes)
     if square > NOTHING:
-        far = reach(_RATE, lessons, lessons_of, taught)
+        far = reach(_RATE, lessons, lessons_of, among)
         for d in range(vector.size):
             descend(squares, weights, d, vector[d], slopes, square, far)
     draw_lines(means, solved, lessons_of, lines, offsets)

@@ -5,7 +5,7 @@ What it computes stands in `experts`, what a lesson changes in `teaching`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +57,7 @@ class HashedEnsemble(base.MiniBatchClassifier):
         self._words_of: NDArray[np.float64] = np.zeros(0)
         self._lessons_of: NDArray[np.float64] = np.zeros(0)
         self._lessons = 0
+        self._columns: NDArray[np.int64] = np.arange(0)
         self._calibration: NDArray[np.float64] = uncalibrated(*WORTH)
 
     def __repr__(self) -> str:
@@ -85,19 +86,22 @@ class HashedEnsemble(base.MiniBatchClassifier):
             raise KeyError(label)
         self._retired.add(label)
 
-    def learn(self, features: Features, label: Hashable, weight: float = 1.0) -> None:
+    def learn(self, features: Features, label: Hashable, weight: float = 1.0, teams: Collection[Hashable] = ()) -> None:
         """Take one lesson.
 
         Every lesson teaches alike; `weight` is for the calibration: how many lessons like it this one stands for, 1 /
-        its chance of having been asked for, or 0 where nobody asked.
+        its chance of having been asked for, or 0 where nobody asked. Where some of `teams` were taught before, the
+        lesson is partial: any of them may be right, or the label itself.
         """
         self._weights.check(features.indices)
         is_new = label not in self._classes
-        taught = self._classes.setdefault(label, len(self._classes))
+        self._classes.setdefault(label, len(self._classes))
         self._retired.discard(label)
         if is_new:
             self._words_of = np.append(self._words_of, 0.0)
             self._lessons_of = np.append(self._lessons_of, 0.0)
+            self._columns = np.arange(len(self._classes))
+        among = self.columns(label, teams)
         self._weights.make_room(features.indices.size, len(self._classes))
         self._counts.make_room(features.indices.size, len(self._classes))
         weights, counts = self._weights, self._counts
@@ -121,11 +125,17 @@ class HashedEnsemble(base.MiniBatchClassifier):
             features.indices,
             features.values,
             features.bounds,
-            taught,
+            among,
             float(weight),
             float(self.rate),
         )
         self._lessons += 1
+
+    def columns(self, label: Hashable, teams: Collection[Hashable]) -> NDArray[np.int64]:
+        """The columns of a lesson's classes: its label's, then those of the teams that were ever taught."""
+        column = self._classes[label]
+        taught = sorted(self._classes[team] for team in teams if team in self._classes) if teams else ()
+        return np.array([column, *taught], np.int64) if taught else self._columns[column : column + 1]
 
     def probabilities(self, features: Sequence[Features]) -> NDArray[np.float64]:
         """A row for each mail, a column for each of `classes`; rows sum to 1, and each is as if it were alone."""
@@ -220,6 +230,7 @@ class HashedEnsemble(base.MiniBatchClassifier):
         self._lessons_of = arrays["lessons_of"].astype(np.float64)
         self._calibration = arrays["calibration"].astype(np.float64)
         self._classes, self._lessons = classes, int(values["lessons"])
+        self._columns = np.arange(len(classes))
         self._retired = set(values["retired"])
 
     def learn_one(self, x: dict[FeatureName, Any], y: ClfTarget) -> None:

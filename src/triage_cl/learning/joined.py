@@ -4,7 +4,7 @@ With few lessons an encoder that has read much knows what words mean that no les
 this office's mail. What each is worth is learned, as among the experts of the ensemble.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,24 +45,25 @@ class JoinedEnsemble:
         """The classes taught so far, in the order of their first lessons."""
         return self._hashed.classes
 
-    def learn(self, features: Features, label: str, weight: float = 1.0) -> None:
-        """Take one lesson; `weight` is for the calibration alone, as in `HashedEnsemble.learn`.
+    def learn(self, features: Features, label: str, weight: float = 1.0, teams: Collection[str] = ()) -> None:
+        """Take one lesson; `weight` is for the calibration alone, and `teams` make it partial, as in `HashedEnsemble`.
 
         ValueError for a vector of another length than those before.
         """
         vector = self._vector(features)
         if vector is not None:
             self._dense.check(vector)
-            self._appraise(features, vector, label, weight)
-        self._hashed.learn(features, label, weight)
+            self._appraise(features, vector, label, weight, teams)
+        self._hashed.learn(features, label, weight, teams)
         if vector is not None:
-            classes = self.classes
-            self._dense.learn(vector, classes.index(label), len(classes))
+            self._dense.learn(vector, self._hashed.columns(label, teams), len(self.classes))
 
-    def _appraise(self, features: Features, vector: NDArray[np.float32], label: str, weight: float) -> None:
-        """Learn what the experts are worth from what they say before a lesson, if they know its class."""
+    def _appraise(
+        self, features: Features, vector: NDArray[np.float32], label: str, weight: float, teams: Collection[str]
+    ) -> None:
+        """Learn what the experts are worth from what they say before a lesson, if they know its class, and it alone."""
         classes = self.classes
-        if not self._dense.taught or label not in classes:
+        if not self._dense.taught or label not in classes or not set(teams).isdisjoint(classes):
             return
         [evidence] = self._evidence([features], [vector])
         softened, believed = np.empty((TEMPERATURES, len(classes))), np.empty(len(classes))

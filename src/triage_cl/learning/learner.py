@@ -1,6 +1,6 @@
 """A learner: a recipe's model, the lessons that it was taught, and the positions that say which they were."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -44,15 +44,23 @@ class Learner:
         """How many lessons were learned."""
         return sum(self._taught.values())
 
-    def learn(self, position: int, features: Features, department: str, weight: float = 1.0) -> None:
+    def learn(
+        self,
+        position: int,
+        features: Features,
+        department: str,
+        weight: float = 1.0,
+        teams: Collection[str] = (),
+    ) -> None:
         """Take the lesson at `position`; ValueError if that is not after `through`: no lesson is learned twice.
 
         `weight` is 1 / the review probability of an answer that measures, 0 for one that nobody asked for: such a
-        lesson teaches and leaves the calibration alone.
+        lesson teaches and leaves the calibration alone. `teams` are those of the department: the lesson says that it is
+        one of theirs, or none's that is known.
         """
         if position <= self.through:
             raise ValueError(f"a lesson at {position} for a learner that is through {self.through}")
-        self._model.learn(features, department, weight)
+        self._model.learn(features, department, weight, teams)
         self._taught[department] = self._taught.get(department, 0) + 1
         self.through = position
         self.as_of = max(self.as_of, position)

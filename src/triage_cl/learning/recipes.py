@@ -1,6 +1,6 @@
 """Recipes: the named ways to build a fresh learner. A new one is one entry in `RECIPES`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -21,8 +21,11 @@ class Model(Protocol):
     def classes(self) -> list[str]:
         """The departments that it can predict, in the order of the columns of `probabilities`."""
 
-    def learn(self, features: Features, department: str, weight: float = 1.0) -> None:
-        """Take one lesson; `weight` is how many it stands for in the calibration."""
+    def learn(self, features: Features, department: str, weight: float = 1.0, teams: Collection[str] = ()) -> None:
+        """Take one lesson; `weight` is how many it stands for in the calibration.
+
+        Where some of `teams` were taught before, any of them may be right, or the department itself.
+        """
 
     def probabilities(self, features: Sequence[Features]) -> NDArray[np.float64]:
         """A row for each mail, a column for each of `classes`; rows sum to 1, and each is as if it were alone."""

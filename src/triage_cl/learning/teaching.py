@@ -4,6 +4,11 @@ The weights take one step of AdaGrad (Duchi, Hazan and Singer, JMLR 2011) down t
 feature, shared by the classes and slowly fading: measured on mail it learns faster than one for each weight that never
 forgets, in half the memory. The right class is held back by a margin, so that lessons go on teaching until it leads
 by that much, and not further; a rare class steps further.
+
+A lesson may be partial: one of several classes is right, and nobody said which. Its likelihood is the sum of theirs, so
+that each has the part in the lesson that it has in the belief in them (Jin and Ghahramani, Learning with multiple
+labels, NIPS 2002): of the step of the weights by what the weights say, of the counts by what all experts say. What is
+believed gains nothing else from it: who does not know the class cannot tell which expert was right.
 """
 
 import numpy as np
@@ -83,11 +88,48 @@ def appraise(
 
 
 @compiled
+def share_out(scores: NDArray[np.float32], among: NDArray[np.int64], parts: NDArray[np.float64]) -> None:
+    """Into `parts` how a lesson of the classes `among` is shared: by the softmax of their scores, 0 for all others."""
+    parts[:] = 0.0
+    if among.size == 1:
+        parts[among[0]] = 1.0
+        return
+    highest = -np.inf
+    for c in among:
+        highest = max(highest, np.float64(scores[c]))
+    total = 0.0
+    for c in among:
+        parts[c] = exponential(np.float64(scores[c]) - highest)
+        total += parts[c]
+    for c in among:
+        parts[c] /= total
+
+
+@compiled
+def share_belief(believed: NDArray[np.float64], among: NDArray[np.int64], parts: NDArray[np.float64]) -> None:
+    """Into `parts` how a lesson of the classes `among` is shared: as the belief in them is."""
+    total = 0.0
+    for c in among:
+        total += believed[c]
+    for c in among:
+        parts[c] = believed[c] / total
+
+
+@compiled
 def slopes_of_loss(
-    scores: NDArray[np.float32], taught: int, chances: NDArray[np.float64], slopes: NDArray[np.float32]
+    scores: NDArray[np.float32],
+    among: NDArray[np.int64],
+    parts: NDArray[np.float64],
+    chances: NDArray[np.float64],
+    slopes: NDArray[np.float32],
 ) -> np.float32:
-    """Into `slopes` those of the log-loss with the right class held back; returns the sum of their squares."""
-    scores[taught] -= _MARGIN
+    """Into `slopes` those of the log-loss with the right classes held back; returns the sum of their squares.
+
+    `among` are the classes of which one is right, `parts` their parts in the lesson, by class, as `share_out` gives
+    them.
+    """
+    for c in among:
+        scores[c] -= _MARGIN
     highest = np.float64(scores[: chances.size].max())
     total = 0.0
     for c in range(chances.size):
@@ -96,7 +138,7 @@ def slopes_of_loss(
     square = np.float32(0.0)
     slopes[:] = np.float32(0.0)
     for c in range(chances.size):
-        slope = chances[c] / total - (1.0 if c == taught else 0.0)
+        slope = chances[c] / total - parts[c]
         if abs(slope) > NOTHING:
             slopes[c] = slope
             square += slopes[c] * slopes[c]
@@ -104,9 +146,12 @@ def slopes_of_loss(
 
 
 @compiled
-def reach(rate: float, lessons: int, lessons_of: NDArray[np.float64], taught: int) -> np.float32:
+def reach(rate: float, lessons: float, lessons_of: NDArray[np.float64], among: NDArray[np.int64]) -> np.float32:
     """How far the lesson after `lessons` moves the weights; `lessons_of` counts them by class, this one included."""
-    rarity = np.sqrt(np.sqrt((lessons + 1.0) / (lessons_of.size * lessons_of[taught])))
+    own = 0.0
+    for c in among:
+        own += lessons_of[c]
+    rarity = np.sqrt(np.sqrt((lessons + 1.0) * among.size / (lessons_of.size * own)))
     return np.float32(rate * min(_RAREST, rarity))
 
 
@@ -148,14 +193,15 @@ def learn_lesson(
     indices: NDArray[np.uint32],
     values: NDArray[np.float32],
     bounds: NDArray[np.int32],
-    taught: int,
+    among: NDArray[np.int64],
     weight: float,
     rate: float,
 ) -> tuple[int, int]:
     """Take the lesson after `lessons`; returns how many rows of weights and of counts are used then.
 
-    The arrays by row must have room for one for each of the features, those by class for the taught one. Everything is
-    taken from what was there before the lesson; the calibration learns nothing from the first lesson of a class.
+    `among` are the classes of which one is right, mostly one alone. The arrays by row must have room for one for each
+    of the features, those by class for the taught ones. Everything is taken from what was there before the lesson; the
+    calibration learns nothing from the first lesson of a class, nor from a partial one.
     """
     classes, width = words_of.size, weights.shape[1]
     found, weighed = np.empty(indices.size, np.int32), np.empty(indices.size, np.float32)
@@ -166,12 +212,20 @@ def learn_lesson(
     weigh(rows, logarithms, lessons, indices, values, bounds, found, weighed)
     usual = usual_odds(words_of, width)
     gather(found, weighed, bounds, weights, counted, totals, counts, usual, evidence)
-    if not is_new:
-        softened = np.empty((TEMPERATURES, classes), np.float64)
-        appraise(calibration, evidence, taught, weight, softened, believed)
-    square = slopes_of_loss(evidence[0], taught, believed, slopes)
-    lessons_of[taught] += 1.0
-    far = reach(rate, lessons, lessons_of, taught)
+    softened = np.empty((TEMPERATURES, classes), np.float64)
+    counting, parts = np.zeros(classes, np.float64), np.empty(classes, np.float64)
+    if among.size > 1:
+        believe(calibration, evidence, softened, believed)
+        share_belief(believed, among, counting)
+    else:
+        counting[among[0]] = 1.0
+        if not is_new:
+            appraise(calibration, evidence, among[0], weight, softened, believed)
+    share_out(evidence[0], among, parts)
+    square = slopes_of_loss(evidence[0], among, parts, believed, slopes)
+    for c in among:
+        lessons_of[c] += counting[c]
+    far = reach(rate, float(lessons), lessons_of, among)
     used_rows, used_counts = used
     for i in range(indices.size):
         row = int(rows[indices[i]])
@@ -194,12 +248,14 @@ def learn_lesson(
                 owners[row] = found[i]
                 used_counts += 1
             if block <= SUBJECT:
-                words_of[taught] += 1.0
+                for c in among:
+                    words_of[c] += counting[c]
             else:
                 totals[row] *= _FADED
                 for c in range(width):
                     left = counts[row, c] * _FADED
                     counts[row, c] = left if left > _NO_COUNT else np.float32(0.0)
             totals[row] += np.float32(1.0)
-            counts[row, taught] += np.float32(1.0)
+            for c in among:
+                counts[row, c] += np.float32(counting[c])
     return used_rows, used_counts

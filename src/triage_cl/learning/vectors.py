@@ -41,8 +41,8 @@ class VectorExperts:
         self._offsets: NDArray[np.float32] = np.zeros(classes, np.float32)
         draw_lines(self._means, self._solved, self._lessons_of, self._lines, self._offsets)
 
-    def learn(self, vector: NDArray[np.float32], taught: int, classes: int) -> None:
-        """Take one lesson, of the class `taught` of so many; ValueError for a vector of another length than before."""
+    def learn(self, vector: NDArray[np.float32], among: NDArray[np.int64], classes: int) -> None:
+        """Take one lesson, of one of the classes `among` of so many; ValueError for a vector of another length."""
         self.check(vector)
         if not self.taught:
             self._begin(vector.size)
@@ -59,7 +59,7 @@ class VectorExperts:
             self._lessons_of,
             # A copy: kernels are compiled for arrays that can be written to.
             vector.astype(np.float32),
-            taught,
+            among,
         )
 
     def evidence(self, vectors: Sequence[NDArray[np.float32]], classes: int) -> NDArray[np.float32]:

@@ -8,10 +8,11 @@ over many reviewers promise few false ones.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp, ndtri, stdtrit
+from scipy.special import ndtri, stdtrit
 
 from triage_cl.domain.reviewers import TOLERANCE
 from triage_cl.statistics.estimators import Floats, Interval
@@ -19,8 +20,9 @@ from triage_cl.statistics.estimators import Floats, Interval
 Bools = NDArray[np.bool_]
 
 #: How boldly each part of the mixture bets: 0 bets nothing, 1 everything on the next answer being wrong. Fixed, and
-#: bolder than a duel's: whoever answers at random is wrong nearly always, and is to be found in ten answers.
-RATES = (0.1, 0.25, 0.5, 0.85)
+#: bolder than a duel's. They are the nodes of Chebyshev and Gauss, so that up to 15 reviews give what Jeffreys' prior
+#: of all stakes gives (Krichevsky & Trofimov 1981), for whoever is wrong always or half the time.
+RATES = tuple(float(rate) for rate in np.sin(np.pi / 2 * (np.arange(8) + 0.5) / 8) ** 2)
 
 
 def log_e_values(
@@ -43,8 +45,8 @@ def log_e_values(
         raise ValueError(f"tolerance and rates must be in (0, 1), not {tolerance} and {tuple(rates)}")
     bets = np.asarray(rates)
     gained, lost = np.log1p(bets * (1 - tolerance) / tolerance), np.log1p(-bets)
-    wealths = against[..., None] * gained + (reviews - against)[..., None] * lost
-    return np.asarray(logsumexp(wealths, axis=-1) - np.log(bets.size))
+    wealths = (against * gain + (reviews - against) * loss for gain, loss in zip(gained, lost, strict=True))
+    return np.asarray(reduce(np.logaddexp, wealths) - np.log(bets.size))
 
 
 def e_bh(log_e: ArrayLike, level: float = 0.05) -> Bools:
@@ -94,19 +96,6 @@ def settled(first: ArrayLike, second: ArrayLike, third: ArrayLike) -> tuple[Bool
     agree = one == other
     against_first, against_second = ~agree & (judge == other), ~agree & (judge == one)
     return agree | against_first | against_second, against_first, against_second
-
-
-def steered_rates(log_e: ArrayLike, budget: float, most: float = 0.5) -> Floats:
-    """The share of each reviewer's next answers to be reviewed twice: `budget` on the average, more for suspects.
-
-    Half of it goes to all alike, half in proportion to the evidence against them, up to `most`: an innocent's evidence
-    sinks, so that it soon all goes to suspects. It follows from the past alone, so that evidence stays valid.
-    """
-    suspicion = np.maximum(np.asarray(log_e, dtype=np.float64), 0.0)
-    suspicion = np.where(suspicion.sum(axis=-1, keepdims=True) > 0, suspicion, 1.0)
-    share = suspicion / suspicion.mean(axis=-1, keepdims=True)
-    rates: Floats = np.minimum(budget * (1 + share) / 2, max(most, budget))
-    return rates
 
 
 def agreement(agreed: int, doubled: int, level: float = 0.95) -> Interval | None:

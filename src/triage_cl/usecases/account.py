@@ -9,7 +9,7 @@ from triage_cl.domain.decisions import Action
 from triage_cl.domain.drift import DriftVerdict
 from triage_cl.domain.versions import CHAMPION, AliasMoved, Judgement
 from triage_cl.statistics.estimators import Interval, aipw_mean
-from triage_cl.usecases.learn import lessons_between
+from triage_cl.usecases.learn import lessons_between, taxonomy_at
 from triage_cl.usecases.ledger import Ledger
 
 LATELY = timedelta(days=14)
@@ -72,11 +72,12 @@ def decided_since(ledger: Ledger, since: datetime | None = None) -> Decided:
     """The decisions counted, and how many of them are right as the drawn and answered ones tell (AIPW)."""
     correct, answered, probability, confidence, clusters = [], [], [], [], []
     automatic = drawn = 0
+    departments = taxonomy_at(ledger)
     for item in ledger.decisions(since):
         decision, answer = item.decision, item.answer
         told = decision.drawn and answer is not None and answer.department is not None
         answered.append(told)
-        correct.append(told and answer is not None and answer.department == decision.department)
+        correct.append(told and answer is not None and departments.agree(decision.department, answer.department))
         probability.append(decision.review_probability)
         confidence.append(decision.confidence)
         clusters.append(item.thread or decision.email_id)

@@ -15,6 +15,7 @@ from triage_cl.domain.departments import (
     DepartmentAdded,
     DepartmentChange,
     DepartmentMerged,
+    DepartmentMoved,
     DepartmentRenamed,
     DepartmentSplit,
 )
@@ -255,6 +256,7 @@ class Backtest:
         while self._due:
             self._answer(self._due[0][0])
         self.desk.refresh()
+        self.outcome.departments = self.desk.taxonomy
         self.outcome.history = list(self.ledger.facts(kinds=(*STANDING, Judgement.kind)))
         champion = standing_at(self.ledger).champion
         if champion is not None:
@@ -265,9 +267,9 @@ class Backtest:
 def _spoken_of(change: DepartmentChange) -> tuple[str, ...]:
     """The departments that must be there for a change."""
     match change:
-        case DepartmentAdded():
-            return ()
-        case DepartmentMerged(id=id, into=into):
+        case DepartmentAdded(parent=parent):
+            return (parent,) if parent else ()
+        case DepartmentMerged(id=id, into=into) | DepartmentMoved(id=id, under=str(into)):
             return (id, into)
         case DepartmentSplit(id=id, parts=parts):
             return (id, *parts)

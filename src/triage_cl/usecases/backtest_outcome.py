@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from triage_cl.domain.decisions import Bars, Decision
-from triage_cl.domain.departments import DepartmentChange
+from triage_cl.domain.departments import DepartmentChange, Taxonomy
 from triage_cl.domain.drift import DriftVerdict
 from triage_cl.domain.emails import Message, Unreadable
 from triage_cl.domain.facts import Recorded
@@ -51,7 +51,7 @@ class Outcome:
     """Everything that happened: per mail the decision and the truth (department ids), and the judgements.
 
     `reviewed` names the mails that were answered, `answers` holds the settled answers, `history` the facts about
-    model versions, aliases and judgements.
+    model versions, aliases and judgements, `departments` how departments stood in the end.
     """
 
     decisions: list[Decision] = field(default_factory=list)
@@ -67,6 +67,15 @@ class Outcome:
     repeated: int = 0
     fingerprint: str = ""
     lessons: int = 0
+    departments: Taxonomy = field(default_factory=Taxonomy)
+
+    @property
+    def scored(self) -> list[Decision]:
+        """The decisions; one that can be right together with the truth, a team of one being the other, as the truth."""
+        return [
+            replace(decision, department=truth) if self.departments.agree(decision.department, truth) else decision
+            for decision, truth in zip(self.decisions, self.truths, strict=True)
+        ]
 
 
 def readable(read: Iterator[Message | Unreadable]) -> tuple[list[Message], list[Unreadable]]:

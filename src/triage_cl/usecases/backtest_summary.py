@@ -6,6 +6,7 @@ from typing import Any
 from triage_cl.domain.decisions import Action, Decision
 from triage_cl.statistics.estimators import Interval, aipw_mean, calibration_error, macro_f1
 from triage_cl.usecases.account import interval_as_json
+from triage_cl.usecases.backtest_changes import after_changes
 from triage_cl.usecases.backtest_outcome import Options, Outcome
 
 #: A figure with more digits than these differs by chance alone.
@@ -16,7 +17,7 @@ def summarise(
     outcome: Outcome, options: Options, baselines: Mapping[str, Mapping[str, float | None]]
 ) -> dict[str, Any]:
     """One JSON-ready object; the same outcome gives the same bytes."""
-    decisions, truths = outcome.decisions, outcome.truths
+    decisions, truths = outcome.scored, outcome.truths
     half = len(decisions) // 2
     mails = len(decisions) + outcome.repeated + len(outcome.unreadable)
     reviewed = len(outcome.reviewed)
@@ -53,6 +54,7 @@ def summarise(
             {"at": at.isoformat(), "verdict": found.verdict, "reasons": list(found.reasons)}
             for at, found in outcome.verdicts
         ],
+        "after_changes": after_changes(outcome, options.changes),
         "baselines": dict(baselines),
         "departments": len({truth for truth in truths if truth is not None}),
         "fingerprint": outcome.fingerprint,
@@ -82,7 +84,7 @@ def estimate(decisions: Sequence[Decision], outcome: Outcome) -> Interval | None
     if not decisions:
         return None
     answered = [decision.drawn and decision.email_id in outcome.answers for decision in decisions]
-    correct = [outcome.answers.get(decision.email_id) == decision.department for decision in decisions]
+    correct = [outcome.departments.agree(outcome.answers.get(one.email_id), one.department) for one in decisions]
     return aipw_mean(
         correct,
         answered,

@@ -34,7 +34,8 @@ TURNS: Mapping[str, Turn] = {Verdict.KEEP: Turn.KEPT, Verdict.RETIRE: Turn.RETIR
 
 def report_of(archive: str, outcome: Outcome, options: Options, result: Mapping[str, Any]) -> BacktestReport:
     """The report of a backtest; `result` is its summary."""
-    labelled = [(d, t) for d, t in zip(outcome.decisions, outcome.truths, strict=True) if t is not None]
+    decisions = outcome.scored
+    labelled = [(d, t) for d, t in zip(decisions, outcome.truths, strict=True) if t is not None]
     named = outcome.names
     right = [decision.department == truth for decision, truth in labelled]
     return BacktestReport(
@@ -42,7 +43,7 @@ def report_of(archive: str, outcome: Outcome, options: Options, result: Mapping[
         seed=options.seed,
         options=tuple((name.replace("_", " "), _told(value)) for name, value in result["options"].items()),
         headline=_headline(result),
-        over_time=tuple(_periods(outcome)),
+        over_time=tuple(_periods(outcome, decisions)),
         coverage_error=tuple(coverage_curve([decision.confidence for decision, _ in labelled], right)),
         departments=tuple(_departments(outcome, labelled)),
         confusion=confusion_of(
@@ -77,22 +78,23 @@ def _headline(result: Mapping[str, Any]) -> Headline:
     )
 
 
-def _periods(outcome: Outcome) -> Iterator[Period]:
-    if not outcome.decisions:
+def _periods(outcome: Outcome, decisions: Sequence[Decision]) -> Iterator[Period]:
+    if not decisions:
         return
-    first = outcome.decisions[0].decided_at.date()
-    days = (outcome.decisions[-1].decided_at.date() - first).days + 1
+    first = decisions[0].decided_at.date()
+    days = (decisions[-1].decided_at.date() - first).days + 1
     length = max(1, -(-days // PERIODS))
     by_period: dict[int, list[int]] = {}
-    for number, decision in enumerate(outcome.decisions):
+    for number, decision in enumerate(decisions):
         by_period.setdefault((decision.decided_at.date() - first).days // length, []).append(number)
     for period, numbers in sorted(by_period.items()):
-        yield _period(outcome, first + timedelta(days=period * length), length, numbers)
+        mine, truths = [decisions[number] for number in numbers], [outcome.truths[number] for number in numbers]
+        yield _period(outcome, first + timedelta(days=period * length), length, mine, truths)
 
 
-def _period(outcome: Outcome, starts_on: date, days: int, numbers: Sequence[int]) -> Period:
-    decisions = [outcome.decisions[number] for number in numbers]
-    truths = [outcome.truths[number] for number in numbers]
+def _period(
+    outcome: Outcome, starts_on: date, days: int, decisions: Sequence[Decision], truths: Sequence[str | None]
+) -> Period:
     known = [d.department == truth for d, truth in zip(decisions, truths, strict=True) if truth is not None]
     return Period(
         starts_on=starts_on,

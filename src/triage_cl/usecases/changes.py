@@ -1,12 +1,15 @@
 """Changes of departments as plain data, from a file: what `--changes` and `--departments` read.
 
     [{"at": "2025-03-04T00:00:00Z", "change": "added", "department": "orders", "name": "Orders"},
+     {"at": "…", "change": "added", "department": "returns", "name": "Returns", "under": "orders"},
      {"at": "…", "change": "renamed", "department": "orders", "name": "Order desk"},
+     {"at": "…", "change": "moved", "department": "returns", "under": null},
      {"at": "…", "change": "merged", "department": "orders", "into": "sales"},
      {"at": "…", "change": "split", "department": "sales", "parts": [{"id": "retail", "name": "Retail"}, "wholesale"]},
      {"at": "…", "change": "retired", "department": "fax"}]
 
-A department is named by its id. A part given with a name is new; one given by its id alone exists already.
+A department is named by its id; one that is `under` another is a team of it. A part given with a name is new; one
+given by its id alone exists already.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +20,7 @@ from triage_cl.domain.departments import (
     DepartmentAdded,
     DepartmentChange,
     DepartmentMerged,
+    DepartmentMoved,
     DepartmentRenamed,
     DepartmentRetired,
     DepartmentSplit,
@@ -85,11 +89,21 @@ def _department(row: Row) -> DepartmentAdded:
 
 
 def _added(row: Row) -> Changes:
-    return (DepartmentAdded(_text(row, "department"), _text(row, "name")),)
+    return (DepartmentAdded(_text(row, "department"), _text(row, "name"), _under(row)),)
 
 
 def _renamed(row: Row) -> Changes:
     return (DepartmentRenamed(_text(row, "department"), _text(row, "name")),)
+
+
+def _moved(row: Row) -> Changes:
+    if "under" not in row:
+        raise ValueError("it needs 'under', a text or null")
+    return (DepartmentMoved(_text(row, "department"), _under(row)),)
+
+
+def _under(row: Row) -> str | None:
+    return None if row.get("under") is None else _text(row, "under")
 
 
 def _merged(row: Row) -> Changes:
@@ -116,6 +130,7 @@ def _undone(row: Row) -> Changes:
 _READERS: Mapping[str, Callable[[Row], Changes]] = {
     "added": _added,
     "renamed": _renamed,
+    "moved": _moved,
     "merged": _merged,
     "split": _split,
     "retired": _retired,

@@ -3,12 +3,10 @@
 from contextlib import suppress
 from pathlib import Path
 
-from triage_cl.domain.corrections import Correction
-from triage_cl.domain.departments import REFOLDING
 from triage_cl.domain.versions import entrant_of
 from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import Recipe
-from triage_cl.usecases.learn import CHANGES, answers_in, lessons_between, teach, untaught
+from triage_cl.usecases.learn import FOLLOWED, answers_in, lessons_between, rewrites, teach, untaught
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.snapshots import Snapshots
 
@@ -21,8 +19,8 @@ class Checkpoints:
     """Keeps a learner every so many lessons, and folds again from the last one that no edit has touched.
 
     A checkpoint is a snapshot: it holds the lessons up to its `through`, as edits stood at its `as_of`. It serves as
-    long as no mail that had an answer by `through` got another after `as_of`, and no department ended since. Without a
-    folder nothing is kept.
+    long as no mail that had an answer by `through` got another after `as_of`, no department ended since, and nobody was
+    taken out or reinstated. Without a folder nothing is kept.
     """
 
     def __init__(self, folder: Path | None = None, every: int = EVERY) -> None:
@@ -68,8 +66,8 @@ def _untouched(ledger: Ledger, learner: Learner, head: int) -> bool:
     """Whether the lessons of a learner are what they would be at `head`."""
     if not learner.through <= learner.as_of <= head:
         return False
-    since = list(ledger.facts(after=learner.as_of, until=head, kinds=(Correction.kind, *CHANGES)))
-    if any(isinstance(recorded.fact, REFOLDING) for recorded in since):
+    since = list(ledger.facts(after=learner.as_of, until=head, kinds=FOLLOWED))
+    if rewrites(ledger, since):
         return False
     mails = list({correction.email_id for _, correction in answers_in(since)})
     return not ledger.corrected_before(mails, learner.through)

@@ -18,8 +18,9 @@ from triage_cl.domain.departments import (
     standing_changes,
 )
 from triage_cl.domain.errors import BadInput
-from triage_cl.usecases.learn import CHANGES, answers_in, taxonomy_at
+from triage_cl.usecases.learn import CHANGES, answers_in, taxonomy_at, trust_at
 from triage_cl.usecases.ledger import Ledger
+from triage_cl.usecases.recount import Recount, recount
 
 
 def change_departments(ledger: Ledger, changes: Sequence[DepartmentChange], at: datetime) -> Taxonomy:
@@ -35,8 +36,7 @@ def departments_after(ledger: Ledger, changes: Sequence[DepartmentChange]) -> Ta
     taxonomy = fold_taxonomy(history)
     for change in changes:
         if isinstance(change, DepartmentUndone):
-            if all(one.id != change.id for one in standing_changes(history)):
-                raise BadInput(f"There is no change of {change.id!r} left to undo.")
+            _check_undone(history, change)
             taxonomy = fold_taxonomy([*history, change])
             for department in taxonomy.departments.values():
                 _check_name(taxonomy, department.id, department.name)
@@ -50,6 +50,16 @@ def departments_after(ledger: Ledger, changes: Sequence[DepartmentChange]) -> Ta
     return taxonomy
 
 
+def _check_undone(history: Sequence[DepartmentChange], change: DepartmentUndone) -> None:
+    """Raise BadInput where there is nothing to undo, or where later changes make no sense without what is undone."""
+    standing, left = standing_changes(history), standing_changes([*history, change])
+    if all(one.id != change.id for one in standing):
+        raise BadInput(f"There is no change of {change.id!r} left to undo.")
+    lost = Counter(one.id for one in standing) - Counter(one.id for one in left) - Counter([change.id])
+    if lost:
+        raise BadInput(f"Later changes build on it: undo those of {', '.join(sorted(lost))} first.")
+
+
 def changes_so_far(ledger: Ledger) -> list[DepartmentChange]:
     """All changes of departments, in order, those that were undone among them."""
     recorded = ledger.facts(kinds=CHANGES)
@@ -58,30 +68,36 @@ def changes_so_far(ledger: Ledger) -> list[DepartmentChange]:
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What changes of departments do: to the departments, to lessons and to tasks that wait for an answer.
+    """What changes of departments do: to the departments, lessons, tasks that wait for an answer, and accuracy.
 
-    `lessons` tells of each department whose lessons change how many it has before and after; `tasks` how many tasks
-    suggest a department that means another one afterwards, or none.
+    `lessons` tells of each department whose lessons change how many it has before and after, `partial` of each whose
+    teams change how many it has that may be theirs, too; `tasks` how many tasks suggest a department that means another
+    one afterwards, or none; `accuracy` how the last decisions count.
     """
 
     departments: Taxonomy
     lessons: Mapping[str, tuple[int, int]]
+    partial: Mapping[str, int]
     tasks: int
+    accuracy: Recount
 
 
 def consequences(ledger: Ledger, changes: Sequence[DepartmentChange]) -> Consequences:
     """What `changes` would do; nothing is recorded. Raises UnknownDepartment or BadInput where they cannot be made."""
     before, after = taxonomy_at(ledger), departments_after(ledger, changes)
     given = list(answers_in(ledger.facts(kinds=[Correction.kind])))
-    lessons = effective_lessons(given)
+    lessons = effective_lessons(trust_at(ledger).counting(given))
     had = Counter(before.teaches(lesson.department) for lesson in lessons)
     has = Counter(after.teaches(lesson.department) for lesson in lessons)
     named = sorted(id for id in {*had, *has} if id is not None and had[id] != has[id])
+    regrouped = (id for id in after.departments if set(before.below(id)) != set(after.below(id)))
+    partial = {id: has[id] for id in regrouped if has[id]}
     waiting = set(ledger.standing_tasks().values()) - {correction.email_id for _, correction in given}
     decided = ledger.decisions_of(sorted(waiting)).values()
     suggested = [decision.department for decision in decided if decision.department is not None]
     moved = sum(before.teaches(department) != after.teaches(department) for department in suggested)
-    return Consequences(after, {id: (had[id], has[id]) for id in named}, moved)
+    changed = {id: (had[id], has[id]) for id in named}
+    return Consequences(after, changed, partial, moved, recount(ledger, before, after))
 
 
 def _check_name(taxonomy: Taxonomy, id: str, name: str) -> None:

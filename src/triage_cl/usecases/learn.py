@@ -1,8 +1,9 @@
 """Fold the ledger into a learner, and let a learner follow the ledger.
 
 A learner has two positions. `through` is the last one whose first answers it learned; `as_of` the last one whose edits
-count, where an edit is a further answer for a mail, or a change of departments under which old lessons mean something
-else. New lessons are learned at once; after an edit `as_of` stays behind until the learner has been folded again.
+count, where an edit is a further answer for a mail, or a change of departments or reviewers under which old lessons
+mean something else or nothing. New lessons are learned at once; after an edit `as_of` stays behind until the learner
+has been folded again.
 
 The one law: a learner that followed equals the learner folded again at its two positions, bit for bit.
 """
@@ -12,15 +13,20 @@ from dataclasses import replace
 from typing import Protocol, get_args
 
 from triage_cl.domain.corrections import Correction, Lesson, Source, effective_lessons
-from triage_cl.domain.departments import REFOLDING, DepartmentChange, Taxonomy, fold_taxonomy
+from triage_cl.domain.departments import DepartmentChange, Taxonomy, fold_taxonomy, refolding
 from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Recorded
+from triage_cl.domain.reviewers import ReviewerChange, Trust, fold_trust
 from triage_cl.learning.hashing import Features, describe, describe_many
 from triage_cl.learning.learner import Learner
 from triage_cl.learning.recipes import Recipe, find_recipe
 from triage_cl.usecases.ledger import Ledger
 
 CHANGES = tuple(change.kind for change in get_args(DepartmentChange))
+TRUST = tuple(change.kind for change in get_args(ReviewerChange))
+
+#: Facts that a learner follows.
+FOLLOWED = (Correction.kind, *CHANGES, *TRUST)
 
 #: The position of a correction, and the correction.
 Answer = tuple[int, Correction]
@@ -64,13 +70,18 @@ def taxonomy_at(ledger: Ledger, as_of: int | None = None, through: int = 0) -> T
 
     With those that were added or renamed up to `through`, if that is later: they change no earlier lesson.
     """
-    changes = ledger.facts(until=None if as_of is None else max(as_of, through), kinds=CHANGES)
+    changes = _changes(ledger, None if as_of is None else max(as_of, through))
     return fold_taxonomy(
-        recorded.fact
-        for recorded in changes
-        if isinstance(recorded.fact, DepartmentChange)
-        and (as_of is None or recorded.position <= as_of or not isinstance(recorded.fact, REFOLDING))
+        change for position, change, refolds in changes if as_of is None or position <= as_of or not refolds
     )
+
+
+def _changes(ledger: Ledger, until: int | None) -> list[tuple[int, DepartmentChange, bool]]:
+    """The changes of departments with their positions, and whether old lessons mean something else under each."""
+    recorded = ledger.facts(until=until, kinds=CHANGES)
+    changes = [(each.position, each.fact) for each in recorded if isinstance(each.fact, DepartmentChange)]
+    refolds = refolding(change for _, change in changes)
+    return [(*change, refolded) for change, refolded in zip(changes, refolds, strict=True)]
 
 
 def lessons_between(ledger: Ledger, start: int, through: int, as_of: int) -> list[Lesson]:
@@ -78,11 +89,26 @@ def lessons_between(ledger: Ledger, start: int, through: int, as_of: int) -> lis
     # A mail whose latest answer came by `start` has no lesson after it: earlier answers need not be read.
     answers = list(answers_in(ledger.facts(after=start, until=max(through, as_of), kinds=[Correction.kind])))
     settled = [answer for answer in answers if answer[0] <= as_of]
-    late = answers[len(settled) :]
+    late, trust = answers[len(settled) :], trust_at(ledger, as_of)
     known = ledger.corrected_before(list({correction.email_id for _, correction in late}), max(as_of, start))
     first = _first_answers(late, known)
-    lessons = effective_lessons(settled) + effective_lessons(first)
+    lessons = effective_lessons(trust.counting(settled)) + effective_lessons(trust.counting(first))
     return list(_taught(lessons, taxonomy_at(ledger, as_of, through), start, through))
+
+
+def trust_at(ledger: Ledger, as_of: int | None = None) -> Trust:
+    """Whose answers counted at a position (None: now)."""
+    changes = (recorded.fact for recorded in ledger.facts(until=as_of, kinds=TRUST))
+    return fold_trust(change for change in changes if isinstance(change, ReviewerChange))
+
+
+def rewrites(ledger: Ledger, facts: Sequence[Recorded]) -> set[int]:
+    """The positions of those of some facts, given without gaps, that change what earlier answers teach."""
+    found = {recorded.position for recorded in facts if isinstance(recorded.fact, ReviewerChange)}
+    if any(isinstance(recorded.fact, DepartmentChange) for recorded in facts):
+        changes = _changes(ledger, facts[-1].position)
+        found |= {position for position, _, refolds in changes if refolds and position >= facts[0].position}
+    return found
 
 
 def _first_answers(answers: Iterable[Answer], known: set[str]) -> Iterator[Answer]:
@@ -101,10 +127,11 @@ def answers_in(facts: Iterable[Recorded]) -> Iterator[Answer]:
 
 
 def _taught(lessons: Iterable[Lesson], taxonomy: Taxonomy, start: int, through: int) -> Iterator[Lesson]:
+    teams = {id: tuple(taxonomy.below(id)) for id in taxonomy.departments}
     for lesson in lessons:
         department = taxonomy.teaches(lesson.department)
         if start < lesson.position <= through and department is not None:
-            yield replace(lesson, department=department)
+            yield replace(lesson, department=department, teams=teams[department])
 
 
 def untaught(ledger: Ledger, recipe: Recipe, key: bytes, start: int = 0) -> Learner:
@@ -128,7 +155,8 @@ def teach(ledger: Ledger, learner: Learner, lessons: Sequence[Lesson]) -> None:
         kept = [lesson for lesson in page if lesson.email_id in emails]
         mails = [emails[lesson.email_id] for lesson in kept]
         for lesson, features in zip(kept, describe_emails(ledger, learner.key, mails, [learner]), strict=True):
-            learner.learn(lesson.position, features, lesson.department, weights.get(lesson.email_id, 0.0))
+            weight = weights.get(lesson.email_id, 0.0)
+            learner.learn(lesson.position, features, lesson.department, weight, lesson.teams)
 
 
 def weights_of(ledger: Ledger, lessons: Sequence[Lesson]) -> Mapping[str, float]:
@@ -180,7 +208,7 @@ def follow(ledger: Ledger, learner: Learner, refold: Refold = AT_ONCE) -> Learne
     New lessons are learned by the learner itself; edits make a new one, as `refold` does it: until that is there, the
     learner goes on with `as_of` behind.
     """
-    news = list(ledger.facts(after=learner.through, kinds=(Correction.kind, *CHANGES)))
+    news = list(ledger.facts(after=learner.through, kinds=FOLLOWED))
     if news:
         _take_in(ledger, learner, news)
     if learner.as_of < learner.through:
@@ -196,10 +224,10 @@ def _take_in(ledger: Ledger, learner: Learner, news: Sequence[Recorded]) -> None
     known = ledger.corrected_before(list({correction.email_id for _, correction in answers}), learner.through)
     first = list(_first_answers(answers, known))
     edits = {position for position, _ in answers} - {position for position, _ in first}
-    edits |= {recorded.position for recorded in news if isinstance(recorded.fact, REFOLDING)}
+    edits |= rewrites(ledger, news)
     as_of = learner.as_of
     if as_of == learner.through:
         as_of = min(edits) - 1 if edits else head
-    taxonomy = taxonomy_at(ledger, as_of, head)
-    teach(ledger, learner, list(_taught(effective_lessons(first), taxonomy, learner.through, head)))
+    lessons = effective_lessons(trust_at(ledger, as_of).counting(first))
+    teach(ledger, learner, list(_taught(lessons, taxonomy_at(ledger, as_of, head), learner.through, head)))
     learner.through, learner.as_of = head, as_of

@@ -9,6 +9,7 @@ from triage_cl.domain.corrections import Correction
 from triage_cl.domain.decisions import Decision, ShadowDecision
 from triage_cl.domain.emails import Email, Unreadable
 from triage_cl.domain.facts import Fact, Recorded
+from triage_cl.domain.second_looks import Opinion, Purpose, SecondLook
 from triage_cl.usecases.encode import Encoder, Vector
 
 
@@ -86,8 +87,43 @@ class Ledger(Protocol):
         """Record facts, each once; what comes back was new, and is durable."""
         ...
 
-    def append_answers(self, answers: Sequence[Correction], at: datetime, seen: int) -> list[Recorded] | None:
-        """Record corrections, each once, or None if one of their mails was answered after the position `seen`."""
+    def append_answers(self, answers: Sequence[Correction | Opinion], at: datetime, seen: int) -> list[Recorded] | None:
+        """Record answers, each once, or None if one of their mails or looks was answered after the position `seen`.
+
+        Those beyond what a reviewer may teach in a day are withheld.
+        """
+        ...
+
+    def ask(self, looks: Sequence[SecondLook]) -> int:
+        """Have mails looked at once more, each look once; how many are new."""
+        ...
+
+    def looks(self, ids: Sequence[str]) -> Mapping[str, SecondLook]:
+        """The second looks of these ids; other ids are left out."""
+        ...
+
+    def looks_at(self, emails: Sequence[str]) -> Mapping[str, SecondLook]:
+        """All second looks at these mails, by their own ids."""
+        ...
+
+    def looks_for(self, *purposes: Purpose) -> Sequence[SecondLook]:
+        """All second looks for these purposes."""
+        ...
+
+    def answers_given(self, since: datetime) -> Mapping[str, int]:
+        """How many lessons each reviewer gave on the day of `since` and later, by whatever way but an archive's."""
+        ...
+
+    def unpublished_looks(self, limit: int) -> list[SecondLook]:
+        """Second looks that no reviewer was given yet, most urgent first."""
+        ...
+
+    def opinions_of(self, ids: Sequence[str]) -> Mapping[str, list[Recorded]]:
+        """What was said at these second looks, each one's in order."""
+        ...
+
+    def answered(self, ids: Sequence[str]) -> set[str]:
+        """Which of these mails and second looks somebody said something about, or an archive."""
         ...
 
     def facts(self, after: int = 0, until: int | None = None, kinds: Iterable[str] | None = None) -> Iterator[Recorded]:
@@ -155,15 +191,15 @@ class Ledger(Protocol):
         ...
 
     def published(self, tasks: Mapping[str, str], at: datetime, shown: str | None = None) -> None:
-        """Remember which task each mail became, and the version whose suggestion it shows (None: none)."""
+        """Remember which task each mail became, and that `shown` names what it suggests (None: nothing)."""
         ...
 
-    def showing_otherwise(self, version: str, limit: int) -> list[OpenTask]:
-        """Open tasks that show another version's suggestion than this one's, most urgent first."""
+    def showing_otherwise(self, shown: str, limit: int) -> list[OpenTask]:
+        """Open tasks that show another suggestion than `shown` names, most urgent first."""
         ...
 
-    def now_showing(self, task_ids: Sequence[str], version: str) -> None:
-        """Remember that these tasks show the suggestion of a version."""
+    def now_showing(self, task_ids: Sequence[str], shown: str) -> None:
+        """Remember that `shown` names what these tasks suggest."""
         ...
 
     def answered_before(self, at: datetime, limit: int) -> list[str]:
@@ -172,6 +208,14 @@ class Ledger(Protocol):
 
     def archive_tasks(self, task_ids: Sequence[str], at: datetime) -> None:
         """Remember that these tasks are put away."""
+        ...
+
+    def lose_tasks(self, task_ids: Sequence[str], at: datetime) -> int:
+        """Offer again what was published by `at` as one of these tasks, but put answered ones away; how many wait."""
+        ...
+
+    def tasks_of(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """The task that each of these mails became; others are left out."""
         ...
 
     def standing_tasks(self) -> Mapping[str, str]:

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from triage_cl.domain.corrections import ANSWER_WINDOW
+from triage_cl.domain.departments import Taxonomy
 from triage_cl.domain.errors import BadInput
 from triage_cl.domain.promotion import Evidence, PromotionDecision, PromotionRule, Verdict, decide_promotion
 from triage_cl.domain.review import ReviewPolicy
 from triage_cl.domain.versions import CHALLENGER, CHAMPION, AliasMoved, Judgement, ModelVersion, Standing
 from triage_cl.statistics.sequences import BettingTest, ConfidenceSequence
+from triage_cl.usecases.learn import taxonomy_at
 from triage_cl.usecases.ledger import Dispute, Ledger
 from triage_cl.usecases.registry import Registry
 from triage_cl.usecases.retrain import move_alias, standing_at
@@ -50,9 +52,8 @@ def look(ledger: Ledger, rule: PromotionRule, at: datetime, window: timedelta = 
     agreed = ledger.agreements(champion.entrant, challenger.entrant)
     agreements = {day: mails for day, mails in agreed.items() if day >= began_at.astimezone(UTC).date()}
     strict = rule.for_challenger(standing.number_of(challenger.entrant))
-    evidence = weigh(
-        disputes, agreements, last_closed_day(at, window), least_probability(ledger), level=1 - strict.alpha
-    )
+    closed_on, least = last_closed_day(at, window), least_probability(ledger)
+    evidence = weigh(disputes, agreements, closed_on, least, 1 - strict.alpha, taxonomy_at(ledger))
     return Judged(champion, challenger, strict, evidence, decide_promotion(evidence, strict))
 
 
@@ -81,6 +82,7 @@ def weigh(
     closed_on: date,
     least: float,
     level: float = 0.95,
+    departments: Taxonomy = Taxonomy(),
 ) -> Evidence:
     """The evidence of all days up to `closed_on`, in decision order.
 
@@ -95,7 +97,7 @@ def weigh(
     sequence.update_zeros(agreed)
     answered = 0
     for dispute in settled:
-        gain = gain_of(dispute)
+        gain = gain_of(dispute, departments)
         weight = min(1.0, least / dispute.decision.review_probability)
         if gain is not None:
             answered += 1
@@ -123,13 +125,13 @@ def last_closed_day(at: datetime, window: timedelta) -> date:
     return (at - window).astimezone(UTC).date() - timedelta(days=1)
 
 
-def gain_of(dispute: Dispute) -> float | None:
-    """1 where the challenger alone is right, -1 where the champion alone is, 0 where neither; None unanswered."""
+def gain_of(dispute: Dispute, departments: Taxonomy) -> float | None:
+    """1 where the challenger alone is right, -1 where the champion alone is, else 0; None where nobody answered."""
     answer = dispute.answer
     if answer is None or answer.department is None:
         return None
-    challenger_right = dispute.shadow.department == answer.department
-    champion_right = dispute.decision.department == answer.department
+    challenger_right = departments.agree(dispute.shadow.department, answer.department)
+    champion_right = departments.agree(dispute.decision.department, answer.department)
     return float(challenger_right) - float(champion_right)
 
 

@@ -1,18 +1,20 @@
 """What an answer did: whether it counts, whether the champion has learned it, and what that changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import zip_longest
+from itertools import pairwise
 
 from triage_cl.domain.corrections import effective_lessons
-from triage_cl.domain.decisions import Conclusion, Decision, conclude
-from triage_cl.domain.departments import REFOLDING, Taxonomy
+from triage_cl.domain.decisions import Conclusion, Decision
+from triage_cl.domain.departments import ENDING, Taxonomy
 from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Recorded
+from triage_cl.domain.hierarchy import masses
+from triage_cl.domain.reviewers import ReviewerTakenOut, Trust
 from triage_cl.learning.similarity import most_similar
 from triage_cl.usecases.console_ledger import ConsoleLedger
-from triage_cl.usecases.learn import describe_email
+from triage_cl.usecases.learn import describe_email, taxonomy_at, trust_at
 from triage_cl.usecases.trace import Trace, answer_in
 from triage_cl.usecases.triage import Desk
 
@@ -27,6 +29,8 @@ class End(StrEnum):
     WITHDRAWN = "withdrawn"
     OVERRULED = "overruled"
     DEPARTMENT_ENDED = "department-ended"
+    WITHHELD = "withheld"
+    TAKEN_OUT = "taken-out"
 
 
 class Fate(StrEnum):
@@ -42,7 +46,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An answer as it counts: for `teaches`, or no longer since position `over` (a skip: never)."""
+    """An answer as it counts: for `teaches`, or no longer since position `over` (None: it never did)."""
 
     answer: Recorded
     teaches: str | None
@@ -71,7 +75,7 @@ class Reach:
             return Fate.LEARNED if position <= self.through else Fate.WAITS
         if standing.teaches is not None:
             return Fate.BEFORE_IT
-        if over is None or position <= self.start:
+        if over is None or over < position or position <= self.start:
             return Fate.NEVER
         if over <= self.as_of:
             return Fate.UNLEARNED
@@ -113,35 +117,61 @@ class Receipt:
     """What the champion makes of a mail after its answers, and of those that are like it."""
 
     reach: Reach
+    now: Conclusion
     shifts: Sequence[Shift]
     alike: Sequence[Alike]
 
 
-def standings(about: Sequence[Recorded], taxonomy: Taxonomy, ended: int) -> list[Standing]:
-    """How each of one mail's answers counts, given in order; `ended` is when a department last ended."""
-    lessons = effective_lessons((recorded.position, answer_in(recorded)) for recorded in about)
-    counting = {lesson.position for lesson in lessons}
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides whether answers count: departments, when one last ended, and which reviewers were taken out when."""
+
+    taxonomy: Taxonomy
+    ended: int = 0
+    trust: Trust = field(default_factory=Trust)
+    taken_out: Mapping[str, int] = field(default_factory=dict)
+
+
+def rules_at(ledger: ConsoleLedger) -> Rules:
+    """What decides it today."""
+    ended = (recorded.position for change in ENDING for recorded in ledger.latest(change.kind, 1))
+    gone = ledger.facts(kinds=[ReviewerTakenOut.kind])
+    taken_out = {one.fact.reviewer: one.position for one in gone if isinstance(one.fact, ReviewerTakenOut)}
+    return Rules(taxonomy_at(ledger), max(ended, default=0), trust_at(ledger), taken_out)
+
+
+def standings(about: Sequence[Recorded], rules: Rules) -> list[Standing]:
+    """How each of one mail's answers counts, given in order."""
+    counting = [recorded for recorded in about if rules.trust.counts(answer_in(recorded))]
+    lessons = effective_lessons((recorded.position, answer_in(recorded)) for recorded in counting)
+    in_force = {lesson.position for lesson in lessons}
+    next_one = {earlier.position: later for earlier, later in pairwise(counting)}
+    trusted = {recorded.position for recorded in counting}
     return [
-        _standing(recorded, later, recorded.position in counting, taxonomy, ended)
-        for recorded, later in zip_longest(about, about[1:])
+        _standing(recorded, next_one.get(recorded.position), recorded.position in in_force, rules)
+        if recorded.position in trusted
+        else _discounted(recorded, rules)
+        for recorded in about
     ]
 
 
-def _standing(recorded: Recorded, later: Recorded | None, counts: bool, taxonomy: Taxonomy, ended: int) -> Standing:
+def _standing(recorded: Recorded, later: Recorded | None, in_force: bool, rules: Rules) -> Standing:
     department = answer_in(recorded).department
     if department is None:
         return Standing(recorded, None, End.SKIPPED)
-    if later is not None and not counts:
+    if later is not None and not in_force:
         end = End.WITHDRAWN if answer_in(later).department is None else End.OVERRULED
         return Standing(recorded, None, end, later.position)
-    teaches = taxonomy.teaches(department)
-    return Standing(recorded, teaches) if teaches else Standing(recorded, None, End.DEPARTMENT_ENDED, ended)
+    teaches = rules.taxonomy.teaches(department)
+    return Standing(recorded, teaches) if teaches else Standing(recorded, None, End.DEPARTMENT_ENDED, rules.ended)
 
 
-def department_ended(ledger: ConsoleLedger) -> int:
-    """The position of the last change that ended a department, 0 without one."""
-    last = (recorded.position for change in REFOLDING for recorded in ledger.latest(change.kind, 1))
-    return max(last, default=0)
+def _discounted(recorded: Recorded, rules: Rules) -> Standing:
+    answer = answer_in(recorded)
+    if answer.withheld:
+        return Standing(recorded, None, End.WITHHELD)
+    over = rules.taken_out.get(answer.reviewer, 0)
+    return Standing(recorded, None, End.TAKEN_OUT, over if over > recorded.position else None)
 
 
 def reach_of(desk: Desk) -> Reach:
@@ -155,7 +185,7 @@ def receipt(desk: Desk, ledger: ConsoleLedger, trace: Trace, email: Email) -> Re
     """What the champion makes of an answered mail now; NoChampion where there is none. Nothing is stored."""
     reach = reach_of(desk)
     [believed] = desk.probabilities(desk.champion.entrant, desk.describe([email]))
-    return Receipt(reach, shifts(trace, believed, desk.taxonomy), alike(desk, ledger, email))
+    return Receipt(reach, desk.conclude(believed), shifts(trace, believed, desk.taxonomy), alike(desk, ledger, email))
 
 
 def shifts(trace: Trace, believed: Mapping[str, float], taxonomy: Taxonomy) -> list[Shift]:
@@ -164,13 +194,21 @@ def shifts(trace: Trace, believed: Mapping[str, float], taxonomy: Taxonomy) -> l
     concluded = _today(decision.department, taxonomy)
     answered = (_today(answer_in(recorded).department, taxonomy) for recorded in trace.corrections)
     told = dict.fromkeys(name for name in (concluded, *answered) if name is not None)
-    return [_shift(decision, name, name == concluded, believed.get(name, 0.0)) for name in told]
+    total = masses(believed, taxonomy)
+    return [_shift(decision, concluded, name, taxonomy, total.get(name, 0.0)) for name in told]
 
 
-def _shift(decision: Decision, department: str, concluded: bool, now: float) -> Shift:
-    if concluded:
+def _shift(decision: Decision, concluded: str | None, department: str, taxonomy: Taxonomy, now: float) -> Shift:
+    if department == concluded:
         return Shift(department, decision.confidence, None, now)
-    return Shift(department, None, decision.confidence - decision.margin, now)
+    return Shift(department, None, _at_most(decision, concluded, department, taxonomy), now)
+
+
+def _at_most(decision: Decision, concluded: str | None, department: str, taxonomy: Taxonomy) -> float:
+    """What a department that was not concluded can have had: a team no more than its department, which has no limit."""
+    if concluded is None or not taxonomy.agree(concluded, department):
+        return decision.confidence - decision.margin
+    return decision.confidence if concluded in taxonomy.above(department) else 1.0
 
 
 def _today(department: str | None, taxonomy: Taxonomy) -> str | None:
@@ -197,6 +235,8 @@ def _concluded(
     answers = ledger.corrections_of([email.id for email in emails])
     believed = desk.probabilities(desk.champion.entrant, desk.describe(emails)) if emails else []
     return [
-        Alike(decision, email, share, conclude(now), _today(decision.department, desk.taxonomy), email.id in answers)
+        Alike(
+            decision, email, share, desk.conclude(now), _today(decision.department, desk.taxonomy), email.id in answers
+        )
         for (decision, share), email, now in zip(similar, emails, believed, strict=True)
     ]

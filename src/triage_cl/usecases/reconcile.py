@@ -7,27 +7,12 @@ from datetime import datetime
 from triage_cl.domain.corrections import Correction, Origin, Source
 from triage_cl.domain.decisions import Decision
 from triage_cl.domain.errors import UnknownDepartment
-from triage_cl.domain.facts import Recorded
+from triage_cl.domain.facts import Fact, Recorded
+from triage_cl.domain.second_looks import Opinion
 from triage_cl.usecases.departments import names_ever
 from triage_cl.usecases.ledger import Ledger
-from triage_cl.usecases.review import Answer, ReviewQueue, Withdrawn
-
-Said = Answer | Withdrawn
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """What became of the answers found.
-
-    `corrections` are new, `repeated` change nothing; `unknown` ones name no department, `unknown_mails` no mail, and
-    teach nobody; `overtaken` ones came after another that is newer or may be: whoever asks again learns what holds.
-    """
-
-    corrections: int = 0
-    repeated: int = 0
-    unknown: int = 0
-    unknown_mails: int = 0
-    overtaken: int = 0
+from triage_cl.usecases.review import Answer, Reconciled, ReviewQueue, Said, Withdrawn, is_final
+from triage_cl.usecases.second_looks import brought_by_look, hear_again
 
 
 def reconcile(ledger: Ledger, queue: ReviewQueue, at: datetime) -> Reconciled:
@@ -48,18 +33,28 @@ def settle(ledger: Ledger, said: Sequence[Said], at: datetime, as_of: int | None
     """
     while True:
         seen = ledger.position()
-        new, heard = _hear(ledger, said, as_of)
+        known, looks = names_ever(ledger), ledger.looks(list({item.email_id for item in said}))
+        new, heard = _hear(ledger, [item for item in said if item.email_id not in looks], known, as_of)
+        more, overheard = hear_again(ledger, [item for item in said if item.email_id in looks], looks, known, as_of)
         # Whoever answers one of these mails meanwhile, in this process or another, is heard first.
-        recorded = ledger.append_answers(new, at, seen)
+        recorded = ledger.append_answers([*new, *more], at, seen)
         if recorded is not None:
-            others = heard.unknown + heard.unknown_mails + heard.overtaken
-            return replace(heard, corrections=len(recorded), repeated=len(said) - others - len(recorded))
+            return _told(heard + overheard, len(said), [one.fact for one in recorded])
 
 
-def _hear(ledger: Ledger, said: Sequence[Said], as_of: int | None) -> tuple[list[Correction], Reconciled]:
+def _told(heard: Reconciled, said: int, recorded: Sequence[Fact]) -> Reconciled:
+    """What became of everything that was said: a second look counts once, whatever it brought."""
+    new = sum(1 for fact in recorded if isinstance(fact, Opinion) or not brought_by_look(fact))
+    others = heard.unknown + heard.unknown_mails + heard.overtaken
+    return replace(heard, corrections=new, repeated=max(0, said - others - new))
+
+
+def _hear(
+    ledger: Ledger, said: Sequence[Said], known: Mapping[str, str], as_of: int | None
+) -> tuple[list[Correction], Reconciled]:
     """The corrections that would be new, and how many answers cannot be any."""
     ids = list({item.email_id for item in said})
-    known, decisions, before = names_ever(ledger), ledger.decisions_of(ids), ledger.corrections_of(ids)
+    decisions, before = ledger.decisions_of(ids), ledger.corrections_of(ids)
     histories: dict[tuple[str, str], History] = {}
     new: list[Correction] = []
     unknown = unknown_mails = overtaken = 0
@@ -70,7 +65,7 @@ def _hear(ledger: Ledger, said: Sequence[Said], as_of: int | None) -> tuple[list
             continue
         channel = channel_of(item)
         history = histories.setdefault((item.email_id, channel), History.of(before.get(item.email_id, ()), channel))
-        if as_of is not None and history.position > as_of and not _is_final(item):
+        if as_of is not None and history.position > as_of and not is_final(item):
             overtaken += 1
             continue
         try:
@@ -82,10 +77,6 @@ def _hear(ledger: Ledger, said: Sequence[Said], as_of: int | None) -> tuple[list
             new.append(correction)
     new += [again for history in histories.values() if (again := history.restated()) is not None]
     return new, Reconciled(unknown=unknown, unknown_mails=unknown_mails, overtaken=overtaken)
-
-
-def _is_final(item: Said) -> bool:
-    return isinstance(item, Withdrawn) and item.final
 
 
 def channel_of(item: Said) -> str:

@@ -1,4 +1,4 @@
-"""Bring what open review tasks suggest in step with the champion."""
+"""Bring what open review tasks suggest in step with the champion and the departments."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from triage_cl.domain.emails import Email
 from triage_cl.domain.review import ReviewGroups
 from triage_cl.usecases.ledger import Ledger, OpenTask
 from triage_cl.usecases.retrain import standing_at
-from triage_cl.usecases.review import BATCH, Explain, ReviewQueue, ReviewTask, task_of
+from triage_cl.usecases.review import BATCH, Explain, ReviewQueue, ReviewTask, shown_as, task_of
 from triage_cl.usecases.triage import Desk
 
 
@@ -20,13 +20,16 @@ def refresh(
     explain: Explain | None = None,
     limit: int = BATCH,
 ) -> int:
-    """Show today's suggestion in at most `limit` open tasks, the most urgent, that show another version's; how many.
+    """Show today's suggestion in at most `limit` open tasks, the most urgent, that show another one; how many.
 
-    Decisions stay as they were made. A task keeps its suggestion where the text is gone from which another one could
-    come.
+    That is where another version suggested, or departments changed since. Decisions stay as they were made. A task
+    keeps its suggestion where the text is gone from which another one could come.
     """
     champion = standing_at(ledger).champion
-    outdated = ledger.showing_otherwise(champion.version, limit) if champion else []
+    if champion is None:
+        return 0
+    today = shown_as(ledger, champion.version)
+    outdated = ledger.showing_otherwise(today, limit)
     if not outdated:
         return 0
     desk.refresh()
@@ -36,7 +39,7 @@ def refresh(
     concluded = desk.conclusions(texts)
     shown = _tasks(desk, kept, texts, concluded, groups, explain)
     queue.refresh(shown)
-    ledger.now_showing([task.task_id for task in outdated], desk.champion.version)
+    ledger.now_showing([task.task_id for task in outdated], today)
     return len(shown)
 
 

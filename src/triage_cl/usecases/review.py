@@ -1,15 +1,16 @@
 """Give drawn mail to reviewers, most urgent first, and keep what they see up to date."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from triage_cl.domain.decisions import Decision
-from triage_cl.domain.departments import Taxonomy
+from triage_cl.domain.departments import DepartmentAdded, Taxonomy
 from triage_cl.domain.emails import Email
 from triage_cl.domain.review import ReviewGroups
-from triage_cl.usecases.learn import taxonomy_at
+from triage_cl.domain.second_looks import SecondLook
+from triage_cl.usecases.learn import CHANGES, taxonomy_at
 from triage_cl.usecases.ledger import Ledger
 
 
@@ -64,6 +65,33 @@ class Withdrawn:
     final: bool = False
 
 
+#: Something that was said about a mail or a second look, which `email_id` names.
+Said = Answer | Withdrawn
+
+
+def is_final(item: Said) -> bool:
+    """Whether nothing newer can be said of it: its task is gone."""
+    return isinstance(item, Withdrawn) and item.final
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What became of the answers found.
+
+    `corrections` are new, `repeated` change nothing; `unknown` ones name no department, `unknown_mails` no mail, and
+    teach nobody; `overtaken` ones came after another that is newer or may be: whoever asks again learns what holds.
+    """
+
+    corrections: int = 0
+    repeated: int = 0
+    unknown: int = 0
+    unknown_mails: int = 0
+    overtaken: int = 0
+
+    def __add__(self, other: "Reconciled") -> "Reconciled":
+        return Reconciled(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+
 class ReviewQueue(Protocol):
     """Where reviewers find tasks and leave answers."""
 
@@ -91,6 +119,9 @@ class ReviewQueue(Protocol):
 #: The words that weighed most for a department in a mail.
 Explain = Callable[[Email, str], Sequence[str]]
 
+#: Changes of departments under which a suggestion may mean, or be called, another one.
+SUGGESTING = [kind for kind in CHANGES if kind != DepartmentAdded.kind]
+
 #: How many tasks are published, refreshed or put away at once.
 BATCH = 500
 
@@ -111,18 +142,51 @@ def publish(
         named = queue.publish(tasks)
         for version in {task.version for task in tasks}:
             shown = {task.email_id: named[task.email_id] for task in tasks if task.version == version}
-            ledger.published(shown, at, version or None)
+            ledger.published(shown, at, shown_as(ledger, version) if version else None)
+        published += len(tasks)
+    return published + _publish_looks(ledger, queue, at, groups, taxonomy)
+
+
+def _publish_looks(ledger: Ledger, queue: ReviewQueue, at: datetime, groups: ReviewGroups, taxonomy: Taxonomy) -> int:
+    """Offer every second look that was not offered yet; how many were."""
+    published = 0
+    while looks := ledger.unpublished_looks(BATCH):
+        ids = [look.email_id for look in looks]
+        emails, decisions = ledger.emails(ids), ledger.decisions_of(ids)
+        tasks = [
+            look_task(look, decisions[look.email_id], emails.get(look.email_id), taxonomy, groups) for look in looks
+        ]
+        ledger.published(queue.publish(tasks), at)
         published += len(tasks)
     return published
+
+
+def look_task(
+    look: SecondLook, decision: Decision, email: Email | None, taxonomy: Taxonomy, groups: ReviewGroups
+) -> ReviewTask:
+    """The task of a second look: a blind one, like others."""
+    task = task_of(replace(decision, blind=True), email, taxonomy, groups, None)
+    topic = (look.topic,) if look.topic else ()
+    return replace(task, email_id=look.id, priority=look.priority, reasons=topic)
+
+
+def shown_as(ledger: Ledger, version: str) -> str:
+    """What a task shows that suggests as `version` does: with another name for a department it is another."""
+    changes = (recorded.position for recorded in ledger.facts(kinds=SUGGESTING))
+    return f"{version}/{max(changes, default=0)}"
 
 
 def task_of(
     decision: Decision, email: Email | None, taxonomy: Taxonomy, groups: ReviewGroups, explain: Explain | None
 ) -> ReviewTask:
-    """The task about a decision; nothing in a blind one tells what was concluded, but who may see it."""
-    concluded = decision.department
+    """The task about a decision; nothing in a blind one tells what was concluded, but who may see it.
+
+    A department that ended is its heir; without one nothing is suggested, and the same reviewers may see it.
+    """
+    heir = None if decision.department is None else taxonomy.teaches(decision.department)
+    concluded = heir or decision.department
     name = None if concluded is None else taxonomy.name_of(concluded)
-    shown = None if decision.blind else concluded
+    shown = None if decision.blind else heir
     return ReviewTask(
         email_id=decision.email_id,
         received_at=email.received_at if email else decision.decided_at,
@@ -136,7 +200,7 @@ def task_of(
         department=shown,
         reasons=tuple(explain(email, shown)) if explain and email and shown else (),
         version="" if decision.blind else decision.version,
-        group=groups.group_of(concluded, name),
+        group=groups.group_in(taxonomy, concluded),
     )
 
 

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from triage_cl.statistics.double_reviews import Ints
 from triage_cl.statistics.estimators import Floats
 from triage_cl.statistics.reviewers import Bools
-from triage_cl.usecases.reviewer_population import Malice, Population
-
-Ints = NDArray[np.intp]
+from triage_cl.usecases.reviewer_population import FOCUSED, Malice, Population
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +36,18 @@ class Reviewers:
 
     def answers(self, run: Ints, who: Ints, truth: Ints, random: np.random.Generator) -> Ints:
         """What reviewer `who` of repetition `run` answers to each mail of department `truth`."""
-        erred = random.random(truth.size) < self.error[run, who]
-        answered = np.where(erred, self._mistaken(truth, random), truth)
+        answered = self._honest(self.error[run, who], truth, random)
         flipped = self.malicious[run, who] & (random.random(truth.size) < self.population.flips)
         return np.where(flipped, self._flipped(truth, answered, random), answered)
+
+    def _honest(self, error: Floats, truth: Ints, random: np.random.Generator) -> Ints:
+        focus, drawn = self.population.focus, random.random(truth.size)
+        answered = np.where(drawn < (1 - focus) * error, self._mistaken(truth, random), truth)
+        if not focus:
+            return answered
+        shares = np.asarray(self.population.departments) / np.sum(self.population.departments)
+        confused = np.isin(truth, FOCUSED) & (1 - drawn < focus * error / shares[list(FOCUSED)].sum())
+        return np.where(confused, sum(FOCUSED) - truth, answered)
 
     def _mistaken(self, truth: Ints, random: np.random.Generator) -> Ints:
         count = len(self.population.departments)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from triage_cl.domain.emails import Message
+from triage_cl.domain.second_looks import mail_of
 from triage_cl.privacy.keys import Keys
 from triage_cl.usecases.review import Answer, ReviewTask
 
@@ -44,7 +45,7 @@ class SimulatedReviewer:
         """The answers due by `now` to `tasks`, in the order in which they are given."""
         answers = []
         for task in tasks:
-            truth = self.truth.get(task.email_id)
+            truth = self.truth.get(mail_of(task.email_id))
             if truth is None:
                 continue
             asked_at = truth.received_at or task.received_at

@@ -8,9 +8,10 @@ import numpy as np
 
 from triage_cl.learning.ensemble import HashedEnsemble
 from triage_cl.learning.hashing import Features, describe_many
+from triage_cl.statistics.double_reviews import Ints
 from triage_cl.statistics.reviewers import Bools
 from triage_cl.synthesis.labelled_mail import short_mail
-from triage_cl.usecases.reviewer_answers import Ints, Reviewers
+from triage_cl.usecases.reviewer_answers import Reviewers
 
 _KEY = bytes(32)
 

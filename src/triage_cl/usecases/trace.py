@@ -9,8 +9,9 @@ from triage_cl.domain.decisions import Decision, ShadowDecision
 from triage_cl.domain.departments import Taxonomy
 from triage_cl.domain.emails import Email
 from triage_cl.domain.facts import Recorded
+from triage_cl.domain.reviewers import Trust
 from triage_cl.usecases.console_ledger import ConsoleLedger, Offered
-from triage_cl.usecases.learn import taxonomy_at
+from triage_cl.usecases.learn import taxonomy_at, trust_at
 from triage_cl.usecases.triage import Desk
 
 #: How many words tell why.
@@ -27,11 +28,13 @@ class Trace:
     corrections: tuple[Recorded, ...]
     shadows: tuple[ShadowDecision, ...]
     taxonomy: Taxonomy
+    trust: Trust
 
     @property
     def lesson(self) -> Recorded | None:
-        """The correction that teaches: the last one, unless it is a skip or its department ended without an heir."""
-        last = self.corrections[-1] if self.corrections else None
+        """The correction that teaches: the last that counts, if it is no skip and its department has not ended."""
+        counting = [recorded for recorded in self.corrections if self.trust.counts(answer_in(recorded))]
+        last = counting[-1] if counting else None
         return last if last is not None and self.taught_by(last) is not None else None
 
     def taught_by(self, recorded: Recorded) -> str | None:
@@ -44,7 +47,7 @@ class Trace:
         if not self.decision.drawn:
             return None
         answers = [answer_in(recorded) for recorded in self.corrections]
-        counting = [a for a in answers if measures(a, self.decision.decided_at, window)]
+        counting = [a for a in answers if self.trust.counts(a) and measures(a, self.decision.decided_at, window)]
         return counting[-1] if counting and counting[-1].department is not None else None
 
 
@@ -68,6 +71,7 @@ def trace(ledger: ConsoleLedger, email_id: str) -> Trace | None:
         corrections=tuple(recorded for recorded in about if isinstance(recorded.fact, Correction)),
         shadows=tuple(ledger.shadows_of(email_id)),
         taxonomy=taxonomy_at(ledger),
+        trust=trust_at(ledger),
     )
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from triage_cl.domain.decisions import Bars, Conclusion, Decision, ShadowDecision, conclude, decide_action
+from triage_cl.domain.decisions import Bars, Conclusion, Decision, ShadowDecision, decide_action
 from triage_cl.domain.departments import Taxonomy
 from triage_cl.domain.emails import Email
 from triage_cl.domain.errors import NoChampion
 from triage_cl.domain.facts import Recorded
+from triage_cl.domain.hierarchy import conclude_within
 from triage_cl.domain.review import HORIZON, Budget, ReviewPolicy, doubt_of
 from triage_cl.domain.versions import AliasMoved, ModelVersion, Standing
 from triage_cl.learning.hashing import Features
@@ -94,16 +95,22 @@ class Desk:
     def conclusions(self, emails: Sequence[Email]) -> list[Conclusion]:
         """What the champion concludes about mails today; nothing is stored."""
         features = self.describe(emails)
-        return [conclude(believed) for believed in self.probabilities(self.champion.entrant, features)]
+        return [self.conclude(believed) for believed in self.probabilities(self.champion.entrant, features)]
+
+    def conclude(self, probabilities: Mapping[str, float]) -> Conclusion:
+        """The conclusion from what is believed of a mail: a department, or one of its teams where that is clear."""
+        return conclude_within(probabilities, self.taxonomy, self.bars.suggest)
 
     def explain(self, email: Email, department: str, count: int = 5) -> list[str]:
         """The words and pairs of a mail that speak most for `department`, or what became of it, in the champion today.
 
-        Nothing is stored; NoChampion where there is none yet.
+        Its teams count for it. Nothing is stored; NoChampion where there is none yet.
         """
-        learner = self.learners[self.champion.entrant]
+        learner, sought = self.learners[self.champion.entrant], self.taxonomy.teaches(department)
+        own = {sought, *self.taxonomy.below(sought)} if sought else set()
         homes = [self.taxonomy.teaches(taught) for taught in learner.classes]
-        return strongest_words(learner, text_of(email), homes, self.taxonomy.teaches(department), count)
+        homes = [sought if home in own else home for home in homes]
+        return strongest_words(learner, text_of(email), homes, sought, count)
 
     def decide(self, emails: Sequence[Email], at: Callable[[Email], datetime]) -> list[Admission]:
         """A decision for each mail, not stored yet."""
@@ -115,7 +122,7 @@ class Desk:
         shadows = self.probabilities(challenger.entrant, features) if challenger else None
         admissions = [
             self._admission(
-                email, conclude(believed[i]), unseen[i], conclude(shadows[i]) if shadows else None, at(email)
+                email, self.conclude(believed[i]), unseen[i], self.conclude(shadows[i]) if shadows else None, at(email)
             )
             for i, email in enumerate(emails)
         ]

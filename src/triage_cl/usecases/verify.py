@@ -10,7 +10,7 @@ from triage_cl.domain.errors import BadSnapshot
 from triage_cl.domain.versions import ModelVersion
 from triage_cl.learning.learner import Learner
 from triage_cl.privacy.keys import Keys
-from triage_cl.usecases.learn import answers_in, fold, lessons_between
+from triage_cl.usecases.learn import answers_in, fold, lessons_between, trust_at
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.registry import Registry, UnknownVersion
 from triage_cl.usecases.retrain import standing_at
@@ -170,5 +170,6 @@ def _wrong_source(correction: Correction, decision: Decision | None) -> Iterator
 
 
 def last_corrections(ledger: Ledger) -> Mapping[str, tuple[int, Correction]]:
-    """The last correction of every mail that has one, with its position."""
-    return {answer[1].email_id: answer for answer in answers_in(ledger.facts(kinds=[Correction.kind]))}
+    """The last correction that counts of every mail that has one, with its position."""
+    given = answers_in(ledger.facts(kinds=[Correction.kind]))
+    return {answer[1].email_id: answer for answer in trust_at(ledger).counting(given)}

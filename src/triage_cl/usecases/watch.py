@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 
 from triage_cl.domain.corrections import Correction
+from triage_cl.domain.departments import Taxonomy
 from triage_cl.domain.drift import DriftVerdict, Measure, decide_drift
 from triage_cl.usecases.ledger import Answered, Ledger
 from triage_cl.usecases.retrain import LEAST_LESSONS
@@ -71,7 +72,7 @@ def rows_between(ledger: Ledger, desk: Desk, since: datetime, until: datetime) -
     emails = ledger.emails([answered.decision.email_id for answered in found])
     kept = list(emails.values())
     today = {email.id: told.department for email, told in zip(kept, desk.conclusions(kept), strict=True)}
-    return [_row(answered, today.get(answered.decision.email_id)) for answered in found]
+    return [_row(answered, today.get(answered.decision.email_id), desk.taxonomy) for answered in found]
 
 
 def position_of_lesson(ledger: Ledger, number: int) -> float:
@@ -80,8 +81,8 @@ def position_of_lesson(ledger: Ledger, number: int) -> float:
     return next((recorded.position for recorded in islice(corrections, number - 1, None)), inf)
 
 
-def _row(answered: Answered, concluded_today: str | None) -> Row:
-    decision, answer = answered.decision, answered.answer
+def _row(answered: Answered, concluded_today: str | None, departments: Taxonomy) -> Row:
+    decision, answer = answered.decision, answered.answer.department if answered.answer else None
     return {
         "department": concluded_today or decision.department or NO_DEPARTMENT,
         "decided": decision.department or NO_DEPARTMENT,
@@ -90,6 +91,7 @@ def _row(answered: Answered, concluded_today: str | None) -> Row:
         "hour": decision.decided_at.hour,
         "weekday": decision.decided_at.weekday(),
         "unseen": decision.unseen,
-        "answer": answer.department if answer else None,
+        # Who answers with the department of a team that was decided, or with a team of it, says that it was right.
+        "answer": decision.department if departments.agree(decision.department, answer) else answer,
         "review_probability": decision.review_probability,
     }

@@ -84,6 +84,13 @@ def state_of(task: Task, keys: Keys) -> Answer | Withdrawn:
     return answer_of(in_force(task.annotations), task.data, keys)
 
 
+def overruled(task: Task, keys: Keys) -> list[Answer]:
+    """What others say in a task beside the annotation that counts, in order of time; skips are nothing there."""
+    last = in_force(task.annotations) if task.annotations else None
+    others = [one for one in task.annotations if one is not last and not one.was_cancelled]
+    return [answer_of(one, task.data, keys) for one in sorted(others, key=lambda one: (one.updated_at, one.id))]
+
+
 def in_force(annotations: Sequence[Annotation]) -> Annotation:
     """The annotation of several that counts: the one that was changed last, skips only among themselves."""
     return max(annotations, key=lambda one: (not one.was_cancelled, one.updated_at, one.id))

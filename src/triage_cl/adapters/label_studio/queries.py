@@ -31,18 +31,26 @@ UNANSWERED = [
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project of ours, the review group that it is for, and the version whose predictions it shows."""
+    """A project of ours, the review group that it is for, and the version whose predictions it shows.
+
+    `made` is when: a number alone does not tell a project, for another server counts from 1, too.
+    """
 
     id: int
     group: str
     model_version: str
+    made: str = ""
 
 
 def find_projects(client: "LabelStudio") -> list[Project]:
     """Our projects, oldest first."""
-    every: Any = client.projects.list(include="id,description,model_version")
+    every: Any = client.projects.list(include="id,description,model_version,created_at")
     marked = [(one, group_marked(one.description)) for one in every]
-    ours = [Project(one.id, group, one.model_version or "") for one, group in marked if group is not None]
+    ours = [
+        Project(one.id, group, one.model_version or "", one.created_at.isoformat() if one.created_at else "")
+        for one, group in marked
+        if group is not None
+    ]
     return sorted(ours, key=lambda project: project.id)
 
 
@@ -99,6 +107,13 @@ def open_tasks(client: "LabelStudio", project: int) -> list[Task]:
     return [task for one in listed if (task := _task(one)) is not None]
 
 
+def open_data(client: "LabelStudio", project: int) -> dict[int, dict[str, Any]]:
+    """What the tasks of a project show that nobody answered or skipped, by their numbers."""
+    query = json.dumps({"ordering": ["tasks:id"], "filters": _all(*UNANSWERED)})
+    listed: Any = client.tasks.list(project=project, include="id,data", page_size=PAGE, query=query)
+    return {one.id: one.data for one in listed if one.data}
+
+
 def mails(client: "LabelStudio", project: int, tasks: Collection[int]) -> dict[int, str]:
     """The mails of some tasks of a project, by task."""
     found: dict[int, str] = {}
@@ -121,14 +136,19 @@ def change(client: "LabelStudio", task: int, data: Mapping[str, Any]) -> None:
             raise
 
 
-def replace_predictions(client: "LabelStudio", project: int, shown: Mapping[int, Mapping[str, Any] | None]) -> None:
-    """Let tasks of a project have these predictions, or none, in place of any other."""
+def replace_predictions(client: "LabelStudio", project: int, shown: Mapping[int, Mapping[str, Any] | None]) -> int:
+    """Let tasks of a project have these predictions, or none, in place of any other; how many were not taken.
+
+    It takes none of a department that the screen does not have.
+    """
     from label_studio_sdk.types.prediction_request import PredictionRequest
 
     client.actions.create(id="delete_tasks_predictions", project=project, selected_items=_selected(shown))
     rows = [PredictionRequest(task=task, **one) for task, one in shown.items() if one is not None]
-    if rows:
-        client.projects.import_predictions(id=project, request=rows)
+    if not rows:
+        return 0
+    made: Any = client.projects.import_predictions(id=project, request=rows)
+    return len(rows) - int(made.created)
 
 
 def delete(client: "LabelStudio", project: int, tasks: Collection[int]) -> None:

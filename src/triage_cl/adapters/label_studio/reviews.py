@@ -1,17 +1,18 @@
 """The review queue in Label Studio: a project for each review group, a task for each mail."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from triage_cl.adapters.label_studio import queries
-from triage_cl.adapters.label_studio.annotations import CHANNEL, state_of
+from triage_cl.adapters.label_studio.annotations import CHANNEL, Task, overruled, state_of
 from triage_cl.adapters.label_studio.connection import Connection
 from triage_cl.adapters.label_studio.queries import Project
 from triage_cl.adapters.label_studio.tasks import numbers_by_project, prediction_of, task_data, task_name, task_row
 from triage_cl.domain.errors import ReviewScreenUnavailable
 from triage_cl.privacy.keys import Keys
+from triage_cl.usecases.departments import names_ever
 from triage_cl.usecases.ledger import Ledger
 from triage_cl.usecases.retrain import standing_at
 from triage_cl.usecases.review import BATCH, Answer, ReviewTask, Withdrawn
@@ -29,13 +30,22 @@ SWEPT = f"{CHANNEL}:swept"
 LATEST = 2 * BATCH
 
 
+def no_link(_: str) -> str:
+    """What a task links to where no console is known."""
+    return ""
+
+
 @dataclass
 class LabelStudioReviews:
-    """Tasks and answers of one Label Studio server; every method raises ReviewScreenUnavailable where that is down."""
+    """Tasks and answers of one Label Studio server; every method raises ReviewScreenUnavailable where that is down.
+
+    `link` gives the link to the receipt of a mail, by its id; "" shows none.
+    """
 
     connection: Connection
     ledger: Ledger
     keys: Keys
+    link: Callable[[str], str] = no_link
     _read: dict[str, str] = field(default_factory=dict, init=False)
     _gone: list[str] = field(default_factory=list, init=False)
     _asked_to_sweep: bool = field(default=False, init=False)
@@ -48,13 +58,13 @@ class LabelStudioReviews:
         """Offer tasks, each mail once, in the project of its group; the task's name by mail."""
         named: dict[str, str] = {}
         with self.connection.asking() as client:
-            for project, offered in _by_project(queries.find_projects(client), tasks):
+            for project, offered in _by_project(self._projects(client), tasks):
                 named |= self._offer(client, project, offered)
         return named
 
     def _offer(self, client: "LabelStudio", project: Project, tasks: Sequence[ReviewTask]) -> dict[str, str]:
         there = queries.newest(client, project.id, LATEST)
-        new = {task.email_id: task_row(task) for task in tasks if task.email_id not in there}
+        new = {task.email_id: task_row(task, self.link(task.email_id)) for task in tasks if task.email_id not in there}
         numbers = there | queries.add(client, project.id, new)
         self._show_champions(client, project, tasks)
         return {task.email_id: task_name(project.id, numbers[task.email_id]) for task in tasks}
@@ -69,7 +79,7 @@ class LabelStudioReviews:
     def refresh(self, tasks: Mapping[str, ReviewTask]) -> None:
         """Show other suggestions in those of these tasks that nobody has answered yet."""
         with self.connection.asking() as client:
-            for project, names in _there(client, tasks):
+            for project, names in self._there(client, tasks):
                 unanswered = queries.numbers(client, project.id, unanswered=True)
                 shown = {number: tasks[name] for number, name in names.items() if number in unanswered}
                 if shown:
@@ -77,21 +87,26 @@ class LabelStudioReviews:
 
     def _show(self, client: "LabelStudio", project: Project, tasks: Mapping[int, ReviewTask]) -> None:
         for number, task in tasks.items():
-            queries.change(client, number, task_data(task))
-        queries.replace_predictions(client, project.id, {number: prediction_of(task) for number, task in tasks.items()})
+            queries.change(client, number, task_data(task, self.link(task.email_id)))
+        predictions = {number: prediction_of(task) for number, task in tasks.items()}
+        if refused := queries.replace_predictions(client, project.id, predictions):
+            raise ReviewScreenUnavailable(
+                f"The screen for {project.group} lacks departments that {refused:,} open tasks suggest; "
+                "run `triage review setup`, or wait until the receiver has done it."
+            )
         self._show_champions(client, project, tasks.values())
 
     def archive(self, task_ids: Sequence[str]) -> None:
         """Delete these tasks in Label Studio; what was answered is in the ledger."""
         with self.connection.asking() as client:
-            for project, names in _there(client, task_ids):
+            for project, names in self._there(client, task_ids):
                 queries.delete(client, project.id, names)
 
     def answers(self) -> list[Answer | Withdrawn]:
         """What holds for every mail whose task changed since the last `acknowledge`, some of it once more."""
         said: list[Answer | Withdrawn] = []
         with self.connection.asking() as client:
-            projects = queries.find_projects(client)
+            projects = self._projects(client)
             for project in projects:
                 said += self._changed(client, project)
             if self._asked_to_sweep or self._sweep_is_due():
@@ -101,18 +116,31 @@ class LabelStudioReviews:
     def _changed(self, client: "LabelStudio", project: Project) -> list[Answer | Withdrawn]:
         name, began = f"{CHANNEL}:{project.id}", datetime.now(UTC)
         value, read_at = self.ledger.cursors().get(name, (None, began))
-        last = complete = _time(value)
-        said = []
-        for task in queries.changed_since(client, project.id, complete):
-            last = max(last, task.updated_at)
-            said.append(state_of(task, self.keys))
+        complete = _time(value)
+        changed = list(queries.changed_since(client, project.id, complete))
+        last = max([complete, *(task.updated_at for task in changed)])
         self._read[name] = complete_until(last, complete, began - read_at).isoformat()
-        return self._without_idle(said)
+        return self._without_idle(self._said(self._offered(project, changed)))
+
+    def _said(self, tasks: Sequence[Task]) -> list[Answer | Withdrawn]:
+        """What holds for each task's mail, after what else is said about it, so that the disagreement is recorded."""
+        names = names_ever(self.ledger)
+        said: list[Answer | Withdrawn] = []
+        for task in tasks:
+            others = overruled(task, self.keys)
+            said += [one for one in others if one.department is None or one.department.casefold() in names]
+            said.append(state_of(task, self.keys))
+        return said
+
+    def _offered(self, project: Project, tasks: Sequence[Task]) -> list[Task]:
+        """Without those about mails that became another task: somebody imported or copied them."""
+        known = self.ledger.tasks_of([task.data.email_id for task in tasks])
+        return [task for task in tasks if known.get(task.data.email_id) in (None, task_name(project.id, task.id))]
 
     def _without_idle(self, said: Sequence[Answer | Withdrawn]) -> list[Answer | Withdrawn]:
         """Without tasks that nobody ever answered, and those that were put away: their vanishing means nothing."""
         empty = [item.email_id for item in said if isinstance(item, Withdrawn)]
-        answered = self.ledger.corrected_before(empty, self.ledger.position()) - self.ledger.archived(empty)
+        answered = self.ledger.answered(empty) - self.ledger.archived(empty)
         return [item for item in said if isinstance(item, Answer) or item.email_id in answered]
 
     def look_for_deleted(self) -> None:
@@ -145,6 +173,40 @@ class LabelStudioReviews:
         if left := [task for task, email in mails.items() if email in archived]:
             queries.delete(client, project.id, left)
 
+    def _projects(self, client: "LabelStudio") -> list[Project]:
+        """Our projects, without one that has the number of another that is gone, until `offer_again` has settled it."""
+        made = self.ledger.cursors()
+        return [one for one in queries.find_projects(client) if made.get(_made(one), (one.made,))[0] == one.made]
+
+    def groups(self) -> set[str]:
+        """The review groups that have a project with which everything is settled."""
+        with self.connection.asking() as client:
+            return {project.group for project in self._projects(client)}
+
+    def _there(self, client: "LabelStudio", names: Iterable[str]) -> list[tuple[Project, dict[int, str]]]:
+        """The projects in which tasks of these names were, as far as they still exist, with the names by number."""
+        named = numbers_by_project(names)
+        if not named:
+            return []
+        return [(project, named[project.id]) for project in self._projects(client) if project.id in named]
+
+    def offer_again(self) -> int:
+        """Let open tasks of projects that are gone be published again, and put answered ones away; how many wait.
+
+        To be called once there is a project for each group. Nothing happens where the server is out of reach.
+        """
+        began = datetime.now(UTC)
+        with self.connection.asking() as client:
+            found, same = queries.find_projects(client), {project.id for project in self._projects(client)}
+        standing = numbers_by_project(self.ledger.standing_tasks())
+        lost = [name for project, names in standing.items() if project not in same for name in names.values()]
+        waiting = self.ledger.lose_tasks(lost, began)
+        for project in found:
+            if project.id not in same:
+                self.ledger.move_cursor(f"{CHANNEL}:{project.id}", BEGINNING.isoformat(), began)
+            self.ledger.move_cursor(_made(project), project.made, began)
+        return waiting
+
     def acknowledge(self) -> None:
         """Remember how far was read; tasks that were deleted are no longer waited for."""
         at = datetime.now(UTC)
@@ -152,6 +214,11 @@ class LabelStudioReviews:
         for name, value in self._read.items():
             self.ledger.move_cursor(name, value, at)
         self._read, self._gone = {}, []
+
+
+def _made(project: Project) -> str:
+    """Where the ledger keeps when a project was made."""
+    return f"made:{CHANNEL}:{project.id}"
 
 
 def _by_project(projects: Sequence[Project], tasks: Sequence[ReviewTask]) -> list[tuple[Project, list[ReviewTask]]]:
@@ -164,14 +231,6 @@ def _by_project(projects: Sequence[Project], tasks: Sequence[ReviewTask]) -> lis
     for task in tasks:
         grouped.setdefault(task.group, []).append(task)
     return [(by_group[group], offered) for group, offered in grouped.items()]
-
-
-def _there(client: "LabelStudio", names: Iterable[str]) -> list[tuple[Project, dict[int, str]]]:
-    """The projects in which tasks of these names were, as far as they still exist, with the names by number."""
-    named = numbers_by_project(names)
-    if not named:
-        return []
-    return [(project, named[project.id]) for project in queries.find_projects(client) if project.id in named]
 
 
 def complete_until(last: datetime, complete: datetime, passed: timedelta) -> datetime:

@@ -1,6 +1,7 @@
 """What a review task and its project look like in Label Studio; the screen is made of these names."""
 
 from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 from triage_cl.usecases.review import ReviewTask
@@ -10,12 +11,13 @@ DEPARTMENT, FLAGS, COMMENT, BODY = "department", "flags", "comment", "body"
 #: What a reviewer may mark besides the department.
 MARKS = PERSONAL_DATA, NOT_MY_AREA, SPAM = "personal-data", "not-my-area", "spam"
 #: What every task brings, by the names that the screen and the saved views use.
-FIELDS = ("email_id", "subject", "header_line", "body", "suggestion", "reasons", "department", "priority")
+FIELDS = ("email_id", "subject", "header_line", "body", "suggestion", "reasons", "department", "priority", "receipt")
 
 #: In the field `department`, where no department is suggested.
 IS_BLIND, IS_UNSURE = "blind", "none"
 BLIND = "Decide for yourself: this mail is shown without a suggestion"
 UNSURE = "No suggestion: the model is not sure"
+RECEIPT = "What became of your answer"
 
 _MARK = "triage:"
 
@@ -36,24 +38,35 @@ def group_marked(description: str | None) -> str | None:
     return first.removeprefix(_MARK) if first.startswith(_MARK) else None
 
 
-def task_row(task: ReviewTask) -> dict[str, Any]:
+def task_row(task: ReviewTask, link: str = "") -> dict[str, Any]:
     """A task as it is imported, with the prediction that it shows."""
     shown = prediction_of(task)
-    return {"data": task_data(task), "predictions": [shown] if shown else []}
+    return {"data": task_data(task, link), "predictions": [shown] if shown else []}
 
 
-def task_data(task: ReviewTask) -> dict[str, str]:
-    """What a task shows; all of it is text, and the priority sorts as text."""
+def task_data(task: ReviewTask, link: str = "") -> dict[str, str]:
+    """What a task shows; all of it is text but the link to its receipt, and the priority sorts as text."""
     return {
         "email_id": task.email_id,
         "subject": task.subject or "(no subject)",
         "header_line": f"{task.sender or 'unknown sender'}, {task.received_at:%Y-%m-%d %H:%M} UTC",
         "body": task.body,
         "suggestion": _suggestion(task),
-        "reasons": f"Because of: {', '.join(task.reasons)}" if task.reasons else "",
+        "reasons": _reasons(task),
         "department": task.suggestion or (IS_BLIND if task.blind else IS_UNSURE),
         "priority": f"{task.priority:.9f}",
+        "receipt": receipt_shown(link),
     }
+
+
+def receipt_shown(link: str) -> str:
+    """The one field that the screen shows as markup: nothing of a mail may be in it."""
+    return f'<a href="{escape(link)}" target="_blank" rel="noopener noreferrer">{RECEIPT}</a>' if link else ""
+
+
+def _reasons(task: ReviewTask) -> str:
+    """The words that weighed most for the suggestion; where there is none, those of what such mails are about."""
+    return f"{'About' if task.blind else 'Because of'}: {', '.join(task.reasons)}" if task.reasons else ""
 
 
 def _suggestion(task: ReviewTask) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from triage_cl.adapters.sql.locks import Lock, take
 from triage_cl.adapters.sql.schema import counter, facts
 from triage_cl.domain.corrections import Correction, Source
 from triage_cl.domain.facts import GOVERNING, Fact, Recorded, from_body, identity_of, subject_of, to_body
+from triage_cl.domain.second_looks import Opinion
 
 #: How many rows a reader holds at once.
 PAGE = 5_000
@@ -19,6 +21,7 @@ PAGE = 5_000
 #: Facts that are somebody's answer: an archive's answers teach, but nobody looked at the mail. An identity begins with
 #: its correction's source.
 GIVEN_BY_PEOPLE = (facts.c.kind == Correction.kind) & facts.c.identity.not_like(f"{Source.IMPORT}:%")
+_SAID = facts.c.kind.in_([Correction.kind, Opinion.kind])
 
 
 def append_facts(connection: sa.Connection, new: Sequence[Fact], at: datetime) -> list[Recorded]:
@@ -96,19 +99,38 @@ def _recorded(row: Any) -> Recorded:
 
 def corrections_of(connection: sa.Connection, emails: Sequence[str]) -> dict[str, list[Recorded]]:
     """All corrections of these mails, each mail's in order."""
+    return _by_subject(connection, Correction.kind, emails)
+
+
+def opinions_of(connection: sa.Connection, looks: Sequence[str]) -> dict[str, list[Recorded]]:
+    """All opinions of these second looks, each look's in order."""
+    return _by_subject(connection, Opinion.kind, looks)
+
+
+def _by_subject(connection: sa.Connection, kind: str, subjects: Sequence[str]) -> dict[str, list[Recorded]]:
     found: dict[str, list[Recorded]] = {}
-    wanted = sa.select(facts).where(facts.c.kind == Correction.kind).order_by(facts.c.position)
-    for chunk in chunks(emails):
-        for row in connection.execute(wanted.where(facts.c.subject.in_(chunk))):
+    wanted = sa.select(facts).where(facts.c.kind == kind)
+    for chunk in chunks(subjects):
+        # Put in order here: told to, SQLite would go through all facts of the kind.
+        rows = connection.execute(wanted.where(facts.c.subject.in_(chunk)))
+        for row in sorted(rows, key=attrgetter("position")):
             found.setdefault(row.subject, []).append(_recorded(row))
     return found
 
 
-def answered_since(connection: sa.Connection, emails: Sequence[str], position: int) -> bool:
-    """Whether one of these mails has a correction after `position`; none comes until the transaction ends."""
+def answered_since(connection: sa.Connection, ids: Sequence[str], position: int) -> bool:
+    """Whether one of these mails or second looks was answered after `position`; none is until the transaction ends."""
     lock_counter(connection)
-    later = sa.select(facts.c.position).where(facts.c.kind == Correction.kind, facts.c.position > position).limit(1)
-    return any(connection.execute(later.where(facts.c.subject.in_(chunk))).first() for chunk in chunks(emails))
+    later = sa.select(facts.c.position).where(_SAID, facts.c.position > position).limit(1)
+    return any(connection.execute(later.where(facts.c.subject.in_(chunk))).first() for chunk in chunks(ids))
+
+
+def answered(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
+    """Which of these mails and second looks have an answer, whatever it says."""
+    found: set[str] = set()
+    for chunk in chunks(ids):
+        found |= set(connection.scalars(sa.select(facts.c.subject).where(_SAID, facts.c.subject.in_(chunk))))
+    return found
 
 
 def facts_about(connection: sa.Connection, subject: str) -> list[Recorded]:

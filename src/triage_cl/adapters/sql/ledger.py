@@ -6,9 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from triage_cl.adapters.sql import fact_rows, mail_rows, routed_rows
+from triage_cl.adapters.sql import fact_rows, look_rows, mail_rows, routed_rows
 from triage_cl.adapters.sql.engine import make_engine, reading, writing
 from triage_cl.adapters.sql.fact_rows import PAGE, chunks
+from triage_cl.adapters.sql.ledger_looks import LedgerLooks
 from triage_cl.adapters.sql.ledger_overview import LedgerOverview
 from triage_cl.adapters.sql.ledger_tasks import LedgerTasks
 from triage_cl.adapters.sql.ledger_vectors import LedgerVectors
@@ -25,15 +26,17 @@ from triage_cl.adapters.sql.schema import (
     quarantine,
     shadow_decisions,
 )
-from triage_cl.domain.corrections import ANSWER_WINDOW, Correction, measures
+from triage_cl.adapters.sql.settled_rows import settled_answers
+from triage_cl.domain.corrections import ANSWER_WINDOW, Correction
 from triage_cl.domain.decisions import Decision, ShadowDecision
 from triage_cl.domain.emails import Email, Unreadable
-from triage_cl.domain.facts import Fact, Recorded, from_body
+from triage_cl.domain.facts import Fact, Recorded, subject_of
+from triage_cl.domain.second_looks import Opinion
 from triage_cl.usecases.encode import NO_ENCODERS, Encoders
 from triage_cl.usecases.ledger import Admission, Answered, Dispute, Routed
 
 
-class Ledger(LedgerTasks, LedgerVectors, LedgerOverview):
+class Ledger(LedgerTasks, LedgerLooks, LedgerVectors, LedgerOverview):
     """Facts in order, records by key, over one database (SQLite or PostgreSQL); `encoders` make its vectors."""
 
     def __init__(
@@ -42,10 +45,12 @@ class Ledger(LedgerTasks, LedgerVectors, LedgerOverview):
         durable: bool = True,
         answer_window: timedelta = ANSWER_WINDOW,
         encoders: Encoders = NO_ENCODERS,
+        answers_a_day: int | None = None,
     ) -> None:
         self.engine = make_engine(url, durable)
         self.encoders = encoders
         self.answer_window = answer_window
+        self.answers_a_day = answers_a_day
         self._months: set[int] = set()
 
     def close(self) -> None:
@@ -59,14 +64,20 @@ class Ledger(LedgerTasks, LedgerVectors, LedgerOverview):
         with writing(self.engine) as connection:
             return fact_rows.append_facts(connection, facts, at)
 
-    def append_answers(self, answers: Sequence[Correction], at: datetime, seen: int) -> list[Recorded] | None:
-        """Record corrections, each once, or None if one of their mails was answered after the position `seen`."""
+    def append_answers(self, answers: Sequence[Correction | Opinion], at: datetime, seen: int) -> list[Recorded] | None:
+        """Record answers, each once, or None if one of their mails or looks was answered after the position `seen`.
+
+        Those beyond what a reviewer may teach in a day are withheld.
+        """
         if not answers:
             return []
         with writing(self.engine) as connection:
-            if fact_rows.answered_since(connection, [answer.email_id for answer in answers], seen):
+            if fact_rows.answered_since(connection, [subject_of(answer) for answer in answers], seen):
                 return None
-            return fact_rows.append_facts(connection, answers, at)
+            held = look_rows.hold_back(connection, answers, at, self.answers_a_day) if self.answers_a_day else answers
+            recorded = fact_rows.append_facts(connection, held, at)
+            look_rows.count_answers(connection, [one.fact for one in recorded], at)
+            return recorded
 
     def facts(self, after: int = 0, until: int | None = None, kinds: Iterable[str] | None = None) -> Iterator[Recorded]:
         """Facts after a position and up to another, in order."""
@@ -179,7 +190,7 @@ class Ledger(LedgerTasks, LedgerVectors, LedgerOverview):
             connection.execute(_in_order(wanted), execution_options=by_pages) as rows,
         ):
             for page in rows.partitions():
-                answers = _settled_answers(connection, _drawn(page), self.answer_window)
+                answers = settled_answers(connection, _drawn(page), self.answer_window)
                 for row in page:
                     decision, answer = mail_rows.decision_of(row), answers.get(row.email_id)
                     yield Answered(decision, answer, row.thread, row.received_at, row.length, row.position, row.drawn)
@@ -243,7 +254,7 @@ class Ledger(LedgerTasks, LedgerVectors, LedgerOverview):
         )
         with reading(self.engine) as connection:
             rows = connection.execute(_in_order(wanted)).all()
-            answers = _settled_answers(connection, _drawn(rows), self.answer_window)
+            answers = settled_answers(connection, _drawn(rows), self.answer_window)
         return [
             Dispute(
                 mail_rows.decision_of(row),
@@ -268,17 +279,3 @@ def _in_order(wanted: sa.Select[Any]) -> sa.Select[Any]:
 
 def _drawn(rows: Sequence[Any]) -> dict[str, datetime]:
     return {row.email_id: row.decided_at for row in rows if row.drawn}
-
-
-def _settled_answers(
-    connection: sa.Connection, decided_at: Mapping[str, datetime], window: timedelta
-) -> dict[str, Correction]:
-    """The answer that measures, by mail: a drawn reviewer's last one within `window` of the decision."""
-    wanted = sa.select(facts.c.body).where(facts.c.kind == Correction.kind).order_by(facts.c.position)
-    found: dict[str, Correction] = {}
-    for chunk in chunks(list(decided_at)):
-        for body in connection.scalars(wanted.where(facts.c.subject.in_(chunk))):
-            correction = from_body(Correction.kind, body)
-            if isinstance(correction, Correction) and measures(correction, decided_at[correction.email_id], window):
-                found[correction.email_id] = correction
-    return found

@@ -30,19 +30,19 @@ class LedgerTasks:
             return [mail_rows.decision_of(row) for row in connection.execute(wanted)]
 
     def published(self, tasks: Mapping[str, str], at: datetime, shown: str | None = None) -> None:
-        """Remember which task each mail became, and the version whose suggestion it shows (None: none)."""
+        """Remember which task each mail became, and that `shown` names what it suggests (None: nothing)."""
         with writing(self.engine) as connection:
             task_rows.put(connection, tasks, shown, at)
 
-    def showing_otherwise(self, version: str, limit: int) -> list[OpenTask]:
-        """Open tasks that show another version's suggestion than this one's, most urgent first."""
+    def showing_otherwise(self, shown: str, limit: int) -> list[OpenTask]:
+        """Open tasks that show another suggestion than `shown` names, most urgent first."""
         with reading(self.engine) as connection:
-            return task_rows.showing_otherwise(connection, version, limit)
+            return task_rows.showing_otherwise(connection, shown, limit)
 
-    def now_showing(self, task_ids: Sequence[str], version: str) -> None:
-        """Remember that these tasks show the suggestion of a version."""
+    def now_showing(self, task_ids: Sequence[str], shown: str) -> None:
+        """Remember that `shown` names what these tasks suggest."""
         with writing(self.engine) as connection:
-            task_rows.show(connection, task_ids, version)
+            task_rows.show(connection, task_ids, shown)
 
     def answered_before(self, at: datetime, limit: int) -> list[str]:
         """Tasks whose last answer was recorded before `at`, not put away yet."""
@@ -53,6 +53,16 @@ class LedgerTasks:
         """Remember that these tasks are put away."""
         with writing(self.engine) as connection:
             task_rows.archive(connection, task_ids, at)
+
+    def lose_tasks(self, task_ids: Sequence[str], at: datetime) -> int:
+        """Offer again what was published by `at` as one of these tasks, but put answered ones away; how many wait."""
+        with writing(self.engine) as connection:
+            return task_rows.lose(connection, task_ids, at)
+
+    def tasks_of(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """The task that each of these mails became; others are left out."""
+        with reading(self.engine) as connection:
+            return task_rows.tasks_of(connection, ids)
 
     def standing_tasks(self) -> Mapping[str, str]:
         """The mail of each task that is not put away, by the task's id."""

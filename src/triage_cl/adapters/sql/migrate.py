@@ -12,7 +12,7 @@ from triage_cl.adapters.sql.locks import Lock, take
 from triage_cl.domain.errors import LedgerNotMigrated
 
 #: Every revision, oldest first; `migrations/versions` has one file for each.
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = REVISIONS[-1]
 
 MIGRATIONS = Path(__file__).parent / "migrations"

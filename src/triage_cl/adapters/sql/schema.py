@@ -167,6 +167,30 @@ review_tasks = sa.Table(
     sa.Index(None, "archived_at", "published_at"),
 )
 
+#: Mails that reviewers are asked about once more; a look's task stands among the others, under the look's id.
+second_looks = sa.Table(
+    "second_looks",
+    metadata,
+    sa.Column("id", KEY, primary_key=True),
+    sa.Column("email_id", KEY, nullable=False),
+    sa.Column("purpose", KEY, nullable=False),
+    sa.Column("asked_at", UtcDateTime, nullable=False),
+    sa.Column("priority", sa.Double, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("chance", sa.Double, nullable=False),
+    sa.Column("aim", sa.JSON, nullable=False),
+    sa.Index(None, "email_id"),
+)
+
+#: How many answers each reviewer gave on each day.
+reviewer_days = sa.Table(
+    "reviewer_days",
+    metadata,
+    sa.Column("reviewer", KEY, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("answers", sa.BigInteger, nullable=False),
+)
+
 #: How far a reader of something outside has come: reconciliation, a subscriber of decisions.
 cursors = sa.Table(
     "cursors",

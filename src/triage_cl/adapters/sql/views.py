@@ -39,11 +39,17 @@ _COLUMNS = {
     ),
     "triage_corrections": (
         "position whole, at time, email_id text, department text, source text, origin text, blind truth, "
-        "reviewer text, answered_at time"
+        "reviewer text, answered_at time, withheld truth, counts truth"
     ),
+    "triage_opinions": (
+        "position whole, at time, look_id text, email_id text, purpose text, department text, reviewer text, "
+        "answered_at time"
+    ),
+    "triage_taken_out": "position whole, at time, reviewer text, since_at time, reasons text",
     "triage_lessons": "position whole, at time, email_id text, department text, source text, answered_at time",
     "triage_departments": (
-        "position whole, at time, change text, department text, name text, merged_into text, split_into text"
+        "position whole, at time, change text, department text, name text, merged_into text, split_into text, "
+        "under text"
     ),
     "triage_model_versions": (
         "position whole, at time, version text, recipe text, start whole, entry whole, through whole, as_of whole, "

@@ -24,7 +24,7 @@ def everything(settings: Settings, demo: bool = False) -> list[Program]:
         _flows(settings),
         _service(settings),
         _receiver(settings),
-        _console(settings),
+        *([_console(settings)] if settings.console_url else []),
         *([_feeder()] if demo else []),
     ]
 
