@@ -116,6 +116,39 @@ def test_few_wrong_answers_widen_the_interval_and_leave_the_point() -> None:
     assert found.low < 0.975 - 1.96 * (0.975 * 0.025 / 200) ** 0.5
 
 
+def test_answers_of_unequal_weight_count_as_fewer() -> None:
+    random = np.random.default_rng(4)
+    correct, probability = random.random(20_000) < 0.8, np.where(np.arange(20_000) % 10 > 0, 0.01, 0.5)
+    for chance, steadied in ((np.full(20_000, probability.mean()), False), (probability, True)):
+        found = ipw_mean(correct, random.random(20_000) < chance, chance)
+        assert found is not None
+        centre = (found.low + found.high) / 2
+        assert (centre < found.point - 1e-9) == steadied
+
+
+@pytest.mark.parametrize("misleading", [False, True])
+def test_no_confidence_ever_widens_a_plain_interval(misleading: bool) -> None:
+    for seed in range(20):
+        sample = reviewed(seed, mails=20_000, accuracy=0.6)
+        confidence = 1 - sample.confidence if misleading else sample.confidence
+        found, plain = aipw_mean(sample.correct, sample.drawn, sample.probability, confidence), ipw(sample)
+        assert found is not None
+        assert plain is not None
+        assert found.high - found.low <= plain.high - plain.low
+
+
+def test_threads_may_be_told_by_name_or_by_number() -> None:
+    sample, numbers = reviewed(5), np.arange(3_000) // 3
+    names = [f"thread-{number}" for number in numbers]
+    by_number, by_name = (
+        aipw_mean(sample.correct, sample.drawn, sample.probability, sample.confidence, clusters=clusters)
+        for clusters in (numbers, names)
+    )
+    assert by_number is not None
+    assert by_name is not None
+    assert by_number.low == pytest.approx(by_name.low, abs=1e-12)
+
+
 def test_where_everything_is_reviewed_it_is_the_plain_share() -> None:
     sample = reviewed(1, share=100)
     assert sample.drawn.all()

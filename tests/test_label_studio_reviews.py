@@ -91,7 +91,13 @@ def project(label_studio: RunningLabelStudio) -> Iterator[ReviewProject]:
 
 
 @pytest.fixture
-def staff(ledger: Ledger, tmp_path: Path, project: ReviewProject) -> Staff:
+def staff(sqlite_ledger: Ledger, tmp_path: Path, project: ReviewProject) -> Staff:
+    return Staff(an_office(sqlite_ledger, tmp_path, share=1.0), project)
+
+
+@pytest.fixture
+def staff_anywhere(ledger: Ledger, tmp_path: Path, project: ReviewProject) -> Staff:
+    """On either kind of database: what the ledger is asked for here is tested on both by itself, too."""
     return Staff(an_office(ledger, tmp_path, share=1.0), project)
 
 
@@ -182,7 +188,8 @@ def test_a_group_without_a_project_is_named_and_nothing_is_published(staff: Staf
     assert staff.project.numbers() == set()
 
 
-def test_answers_changes_skips_and_deletions_come_back(staff: Staff) -> None:
+def test_answers_changes_skips_and_deletions_come_back(staff_anywhere: Staff) -> None:
+    staff = staff_anywhere
     email, task = staff.ask()
     annotation = staff.project.answer(task, "legal")
     assert staff.reconcile().corrections == 1
@@ -271,7 +278,8 @@ def test_a_comment_is_never_stored(staff: Staff) -> None:
     assert "zinnoberrot" not in repr(list(staff.ledger.facts()))
 
 
-def test_a_deleted_task_withdraws_its_answer_and_is_waited_for_no_longer(staff: Staff) -> None:
+def test_a_deleted_task_withdraws_its_answer_and_is_waited_for_no_longer(staff_anywhere: Staff) -> None:
+    staff = staff_anywhere
     decisions = drawn(staff.office.triage(2))
     staff.publish()
     answered, unanswered, *_ = [staff.project.tasks()[one.email_id].id for one in decisions]
@@ -297,7 +305,8 @@ def test_a_project_that_vanishes_withdraws_nothing(staff: Staff, label_studio: R
     assert there.lessons() == {email: "legal"}
 
 
-def test_an_answered_task_is_put_away_and_its_lesson_stays(staff: Staff) -> None:
+def test_an_answered_task_is_put_away_and_its_lesson_stays(staff_anywhere: Staff) -> None:
+    staff = staff_anywhere
     decisions = drawn(staff.office.triage(3))
     staff.publish()
     staff.project.client.views.create(project=staff.project.id, data={"title": "By priority"})
@@ -331,7 +340,8 @@ def promote(staff: Staff, version: str) -> None:
     staff.ledger.append([a_version(through=head, version=version), an_alias_move(version)], after(days=2))
 
 
-def test_open_tasks_follow_the_champion(staff: Staff) -> None:
+def test_open_tasks_follow_the_champion(staff_anywhere: Staff) -> None:
+    staff = staff_anywhere
     decisions = staff.office.triage(10)
     staff.publish()
     before = staff.project.tasks()

@@ -114,8 +114,8 @@ def listening(receiver: Receiver) -> Iterator[str]:
 
 
 @pytest.fixture
-def office(ledger: Ledger, tmp_path: Path) -> Office:
-    return an_office(ledger, tmp_path, share=1.0)
+def office(sqlite_ledger: Ledger, tmp_path: Path) -> Office:
+    return an_office(sqlite_ledger, tmp_path, share=1.0)
 
 
 @pytest.fixture

@@ -117,5 +117,7 @@ def test_what_is_left_out_is_estimated_where_nobody_was_asked(ledger: Ledger, se
     decide(ledger, pairs, chance=0.3, seed=seed)
     after = told(ledger, DepartmentRetired("legal")).after
     assert after is not None
-    assert after.low <= 160 / 180 <= after.high
-    assert after.high - after.low < 0.08
+    width = after.high - after.low
+    # The interval itself misses once in twenty times, half as wide again once in three hundred.
+    assert after.low - width / 4 <= 160 / 180 <= after.high + width / 4
+    assert width < 0.08

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from triage_cl.statistics.sequences import BettingTest, ConfidenceSequence
+from triage_cl.statistics.sequences import RATES, BettingTest, ConfidenceSequence
 
 RUNS = 200
 MAILS = 1_500
@@ -193,6 +193,43 @@ def test_more_confidence_is_a_wider_interval(values: list[float]) -> None:
         sure.update(value)
     assert sure.interval[0] <= modest.interval[0]
     assert sure.interval[1] >= modest.interval[1]
+
+
+@given(st.lists(GAINS, min_size=1, max_size=60))
+def test_the_interval_is_never_wider_than_the_empirical_bernstein_one(values: list[float]) -> None:
+    sequence, needed = ConfidenceSequence(bound=1.0), math.log(2 * len(RATES) / 0.05)
+    for value in values:
+        sequence.update(value)
+    squares = sum(value**2 for value in values)
+
+    def reached(deviation: float) -> float:
+        return math.log(sum(math.exp(rate * deviation + (math.log1p(-rate) + rate) * squares) for rate in RATES))
+
+    low, high = sequence.interval
+    for end in (max(-1.0, low), min(1.0, high)):
+        assert abs(end) == 1 or reached(abs(end - sequence.mean) * len(values)) <= needed + 1e-6
+
+
+@given(st.lists(GAINS, min_size=1, max_size=40), st.integers(0, 30))
+def test_the_interval_ends_where_the_evidence_is_just_enough(values: list[float], zeros: int) -> None:
+    sequence = ConfidenceSequence(bound=1.0, level=0.9)
+    sequence.update_zeros(zeros)
+    for value in values:
+        sequence.update(value)
+    low, high = sequence.interval
+    assert low == -1 or sequence.log_e_above(low) == pytest.approx(math.log(20))
+    assert high == 1 or sequence.log_e_below(high) == pytest.approx(math.log(20))
+
+
+@given(st.lists(st.tuples(GAINS, WEIGHTS), max_size=20))
+def test_the_bets_on_a_gain_are_the_evidence_that_the_running_mean_is_above_zero(
+    answers: list[tuple[float, float]],
+) -> None:
+    test, sequence = BettingTest(), ConfidenceSequence(bound=1.0)
+    for gain, weight in answers:
+        test.update(gain, weight)
+        sequence.update(gain * weight)
+    assert sequence.log_e_above(0.0) == pytest.approx(test.log_e_value)
 
 
 @pytest.mark.parametrize(("d", "w"), [(1.1, 1.0), (-1.1, 1.0), (0.5, 0.0), (0.5, 1.1), (float("nan"), 1.0)])

@@ -2,7 +2,7 @@
 
 import typer
 
-from triage_cl.cli import bench_edits, bench_learner, bench_pipeline, bench_replay, bench_serving
+from triage_cl.cli import bench_drift, bench_edits, bench_learner, bench_pipeline, bench_replay, bench_serving
 from triage_cl.cli.output import Json, print_table, write_json
 
 commands = typer.Typer(help="Measure, stated beside a calibrator.", no_args_is_help=True)
@@ -12,6 +12,7 @@ def plug_into(app: typer.Typer) -> None:
     """Add the commands of this module."""
     bench_learner.plug_into(commands)
     bench_pipeline.plug_into(commands)
+    bench_drift.plug_into(commands)
     bench_edits.plug_into(commands)
     bench_replay.plug_into(commands)
     bench_serving.plug_into(commands)

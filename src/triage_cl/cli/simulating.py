@@ -5,6 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from triage_cl.cli import (
+    simulating_autonomy,
+    simulating_costs,
+    simulating_coverage,
+    simulating_drift,
+    simulating_promotion,
+)
 from triage_cl.cli.output import Json, print_table, progress_bar, write_json
 from triage_cl.domain.reviewers import TOLERANCE
 from triage_cl.usecases.reviewer_population import SHARES, Malice
@@ -17,6 +24,11 @@ if TYPE_CHECKING:
 WITHIN = 200
 
 commands = typer.Typer(help="Try the statistics where the truth is known.", no_args_is_help=True)
+simulating_autonomy.plug_into(commands)
+simulating_costs.plug_into(commands)
+simulating_coverage.plug_into(commands)
+simulating_drift.plug_into(commands)
+simulating_promotion.plug_into(commands)
 
 
 def plug_into(app: typer.Typer) -> None:

@@ -16,9 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
+#: Whose mails belong together: one name or number a mail.
+Clusters = Sequence[str] | NDArray[np.generic]
 
-#: From how many wrong answers on (of right ones, where they are fewer) a plain interval covers what it promises.
-ENOUGH = 80
+#: From how many equally weighing wrong answers on (right ones, where they are fewer) a plain interval covers what it
+#: promises, though answers of mail that is rarely reviewed make the estimate lopsided.
+ENOUGH = 200
 #: Below this many no interval is given.
 LEAST = 2
 
@@ -37,7 +40,7 @@ def ipw_mean(
     drawn: ArrayLike,
     probability: ArrayLike,
     level: float = 0.95,
-    clusters: Sequence[str] | None = None,
+    clusters: Clusters | None = None,
 ) -> Interval | None:
     """The share of right decisions among all, from the reviewed ones alone (Horvitz & Thompson 1952).
 
@@ -50,7 +53,7 @@ def ipw_mean(
         ValueError: The arrays differ in length, or a probability is outside (0, 1].
     """
     reviews = _Reviews.of(correct, drawn, probability, clusters)
-    return _interval(reviews, reviews.right * reviews.weight, (reviews.scarce(reviews.right),), level)
+    return _interval(reviews, reviews.right * reviews.weight, (reviews.right,), level)
 
 
 def aipw_mean(
@@ -59,7 +62,7 @@ def aipw_mean(
     probability: ArrayLike,
     confidence: ArrayLike,
     level: float = 0.95,
-    clusters: Sequence[str] | None = None,
+    clusters: Clusters | None = None,
 ) -> Interval | None:
     """As `ipw_mean`, less noisy by what `confidence` (as stored when deciding, in [0, 1]) tells of the other mails.
 
@@ -76,7 +79,7 @@ def aipw_mean(
         raise ValueError(f"{believed.size} confidences for {reviews.weight.size} decisions")
     fitted = _coefficient(reviews, believed) * believed
     summands = fitted + reviews.weight * (reviews.right - fitted)
-    return _interval(reviews, summands, (reviews.scarce(reviews.right), reviews.scarce(believed)), level)
+    return _interval(reviews, summands, (reviews.right, believed), level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,11 @@ class _Reviews:
 
     @classmethod
     def of(
-        cls, correct: ArrayLike, drawn: ArrayLike, probability: ArrayLike, clusters: Sequence[str] | None
+        cls,
+        correct: ArrayLike,
+        drawn: ArrayLike,
+        probability: ArrayLike,
+        clusters: Clusters | None,
     ) -> "_Reviews":
         answered, chance = np.asarray(drawn, dtype=bool), np.asarray(probability, dtype=np.float64)
         told = np.asarray(correct, dtype=np.float64)
@@ -113,24 +120,35 @@ class _Reviews:
         answered = self.weight > 0
         return float(min(np.sum(right[answered]), np.sum(1 - right[answered])))
 
+    def effective(self, right: Floats) -> float:
+        """How many equally weighing answers of the rarer kind would tell as much (Kish 1965)."""
+        return min(self._effective(right), self._effective(1 - right))
+
+    def _effective(self, kind: Floats) -> float:
+        weighed = self.weight * kind
+        squares = float(self.weight @ weighed)
+        return float(np.sum(weighed)) ** 2 / squares if squares else 0.0
+
 
 def _coefficient(reviews: _Reviews, confidence: Floats) -> float:
-    """The c of least variance: weighted least squares of right on confidence, through the origin, over the answers."""
-    noise = reviews.weight * (1 / reviews.probability - 1)
-    explained = float(np.sum(noise * confidence**2))
-    return float(np.sum(noise * confidence * reviews.right)) / explained if explained else 0.0
+    """The c of least variance: the slope of the weighed answers on the weighed confidence, whose mean is known."""
+    weighed = confidence * (reviews.weight - 1)
+    control = weighed - np.sum(weighed) / max(1, weighed.size)
+    explained = float(control @ control)
+    return float(control @ (reviews.right * reviews.weight)) / explained if explained else 0.0
 
 
-def _interval(reviews: _Reviews, summands: Floats, scarce: tuple[float, ...], level: float) -> Interval | None:
+def _interval(reviews: _Reviews, summands: Floats, rights: tuple[Floats, ...], level: float) -> Interval | None:
     """The summands' mean with Student's interval, steadied by two pseudo-answers where answers of a kind are scarce.
 
     One right and one wrong answer, each standing for the mean 1/p mails, widen the interval and pull it inwards as
     those of Agresti & Coull (1998) do for a plain share; the point stays unbiased. How scarce answers are is told by
-    several counts: the least must be enough to go without, the most too few for an interval at all.
+    several `rights`: the least must be enough to go without, the most too few for an interval at all.
     """
-    if max(scarce) < LEAST:
+    if max(reviews.scarce(right) for right in rights) < LEAST:
         return None
-    stands_for = float(np.mean(1 / reviews.probability)) if min(scarce) < ENOUGH else 0.0
+    enough = min(reviews.effective(right) for right in rights) >= ENOUGH
+    stands_for = 0.0 if enough else float(np.mean(1 / reviews.probability))
     mails = len(summands) + 2 * stands_for
     centre = (float(summands.sum()) + stands_for) / mails
     pseudo_variance = stands_for**2 * (centre**2 + (1 - centre) ** 2)

@@ -12,6 +12,43 @@ from math import exp, inf, log, log1p
 RATES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.55)
 
 
+class Wealth:
+    """What bets at fixed rates made of one, on the average over the rates: evidence against fair or worse bets."""
+
+    def __init__(self, rates: tuple[float, ...] = RATES) -> None:
+        if not rates or not all(0 < rate < 1 for rate in rates):
+            raise ValueError(f"bets must be in (0, 1), not {rates}")
+        self.rates = rates
+        self.logarithms = [0.0] * len(rates)
+
+    def bet(self, stake: float, times: int = 1) -> None:
+        """One factor 1 + rate·stake, `times` over; a `stake` above -1/rate leaves something."""
+        self.logarithms = [
+            wealth + times * log1p(rate * stake) for rate, wealth in zip(self.rates, self.logarithms, strict=True)
+        ]
+
+    def log_e_value(self, expected: float = 0.0) -> float:
+        """The logarithm of the evidence that the stakes' expectations sum to more than `expected`."""
+        terms = [wealth - rate * expected for rate, wealth in zip(self.rates, self.logarithms, strict=True)]
+        return _log_sum(terms) - log(len(terms))
+
+    def least_sum(self, log_e_value: float) -> float:
+        """The sum of expectations at which the evidence of a greater one is just so much.
+
+        Newton's method from below, where one rate alone suffices; the evidence is convex, so it never overshoots.
+        """
+        needed = log_e_value + log(len(self.rates))
+        expected = max((wealth - needed) / rate for rate, wealth in zip(self.rates, self.logarithms, strict=True))
+        step = inf
+        while step > 1e-9 * max(1.0, abs(expected)):
+            terms = [wealth - rate * expected for rate, wealth in zip(self.rates, self.logarithms, strict=True)]
+            reached = _log_sum(terms)
+            slope = sum(rate * exp(term - reached) for rate, term in zip(self.rates, terms, strict=True))
+            step = (reached - needed) / slope
+            expected += step
+        return expected
+
+
 class BettingTest:
     """A bet that the gain is above `gain`; its wealth is the evidence (Waudby-Smith & Ramdas 2024).
 
@@ -20,13 +57,10 @@ class BettingTest:
     """
 
     def __init__(self, lambdas: tuple[float, ...] = RATES, gain: float = 0.0) -> None:
-        if not lambdas or not all(0 < rate < 1 for rate in lambdas):
-            raise ValueError(f"bets must be in (0, 1), not {lambdas}")
         if not 0 <= gain < 1:
             raise ValueError(f"the gain to prove must be in [0, 1), not {gain}")
-        self.lambdas = lambdas
         self.gain = gain
-        self._log_wealths = [0.0] * len(lambdas)
+        self._wealth = Wealth(lambdas)
 
     def update(self, d: float, w: float, times: int = 1) -> None:
         """Bet on a mail whose gain turned out as `d` in [-1, 1], `times` over.
@@ -40,15 +74,12 @@ class BettingTest:
         """
         if not -1 <= d <= 1 or not 0 < w <= 1:
             raise ValueError(f"a gain must be in [-1, 1] and its weight in (0, 1], not {d} and {w}")
-        stake = w * (d - self.gain) / (1 + self.gain)
-        self._log_wealths = [
-            wealth + times * log1p(rate * stake) for rate, wealth in zip(self.lambdas, self._log_wealths, strict=True)
-        ]
+        self._wealth.bet(w * (d - self.gain) / (1 + self.gain), times)
 
     @property
     def log_e_value(self) -> float:
         """The natural logarithm of the e-value, which itself can be too large for a float."""
-        return _log_sum(self._log_wealths) - log(len(self.lambdas))
+        return self._wealth.log_e_value()
 
     @property
     def e_value(self) -> float:
@@ -60,21 +91,22 @@ class ConfidenceSequence:
     """An interval for the running mean that holds at all times at once, with probability `level`.
 
     The running mean is that of the conditional expectations of the values so far, which may drift at will; values are
-    within ±`bound`. An empirical-Bernstein sequence (Howard, Ramdas, McAuliffe & Sekhon 2021, theorem 4, predicting
-    0) with a mixture over fixed rates λ: exp(λ·S − ψ(λ)·V), with S the sum of value − expectation, V the sum of
-    squares and ψ(λ) = −log(1 − λ) − λ, starts at one and never rises in expectation (Fan, Grama & Liu 2015), and
-    neither does its average over λ; the same holds mirrored. Zeros cost nothing but their number.
+    within ±`bound`. For a fixed rate λ, the product of (1 + λ·value) over exp(λ·sum of expectations) starts at one
+    and never rises in expectation, as 1 + λμ ≤ exp(λμ); neither does its average over fixed rates, and the
+    same holds mirrored. The ends are where these averages reach what is needed (Ville 1939). As
+    log(1 + λx) ≥ λx + (λ + log(1 − λ))·x² for x in [−1, 1] (Fan, Grama & Liu 2015), that is never wider than the
+    empirical-Bernstein sequence with the same rates (Howard, Ramdas, McAuliffe & Sekhon 2021, theorem 4, predicting
+    0). Zeros cost nothing but their number.
     """
 
     def __init__(self, bound: float, level: float = 0.95, rates: tuple[float, ...] = RATES) -> None:
-        if bound <= 0 or not 0 < level < 1 or not all(0 < rate < 1 for rate in rates):
-            raise ValueError(f"a bound above 0 with level and rates in (0, 1) is needed: {bound}, {level}, {rates}")
+        if bound <= 0 or not 0 < level < 1:
+            raise ValueError(f"a bound above 0 with a level in (0, 1) is needed, not {bound} and {level}")
         self.bound = bound
-        self.rates = rates
         self.count = 0
-        self._needed = log(2 * len(rates) / (1 - level))
+        self._needed = log(2 / (1 - level))
         self._total = 0.0
-        self._squares = 0.0
+        self._above, self._below = Wealth(rates), Wealth(rates)
 
     def update(self, x: float) -> None:
         """Take in the next value.
@@ -84,9 +116,11 @@ class ConfidenceSequence:
         """
         if not -self.bound <= x <= self.bound:
             raise ValueError(f"a value must be within ±{self.bound}, not {x}")
+        value = x / self.bound
         self.count += 1
-        self._total += x / self.bound
-        self._squares += (x / self.bound) ** 2
+        self._total += value
+        self._above.bet(value)
+        self._below.bet(-value)
 
     def update_zeros(self, count: int) -> None:
         """Take in `count` zeros at once, such as mails on which both agree."""
@@ -101,27 +135,20 @@ class ConfidenceSequence:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the running mean lies: low and high, within ±`bound`."""
+        """Where the running mean lies: low and high, within ±`bound`. Each end alone holds with (1 + `level`) / 2."""
         if not self.count:
             return -self.bound, self.bound
-        margin = self.bound * self._deviation() / self.count
-        return max(-self.bound, self.mean - margin), min(self.bound, self.mean + margin)
+        low = self.bound * self._above.least_sum(self._needed) / self.count
+        high = -self.bound * self._below.least_sum(self._needed) / self.count
+        return max(-self.bound, low), min(self.bound, high)
 
-    def _deviation(self) -> float:
-        """How far the sum may be from its expectation: where the mixture's logarithm reaches what is needed.
+    def log_e_above(self, mean: float) -> float:
+        """The logarithm of the evidence that the running mean is above `mean`."""
+        return self._above.log_e_value(mean * self.count / self.bound)
 
-        Newton's method from above, where one rate alone suffices; the mixture is convex, so it never overshoots.
-        """
-        costs = [(-log1p(-rate) - rate) * self._squares for rate in self.rates]
-        deviation = min((self._needed + cost) / rate for rate, cost in zip(self.rates, costs, strict=True))
-        step = inf
-        while step > 1e-9 * deviation:
-            terms = [rate * deviation - cost for rate, cost in zip(self.rates, costs, strict=True)]
-            reached = _log_sum(terms)
-            slope = sum(rate * exp(term - reached) for rate, term in zip(self.rates, terms, strict=True))
-            step = (reached - self._needed) / slope
-            deviation -= step
-        return deviation
+    def log_e_below(self, mean: float) -> float:
+        """The logarithm of the evidence that the running mean is below `mean`."""
+        return self._below.log_e_value(-mean * self.count / self.bound)
 
 
 def _log_sum(logarithms: Iterable[float]) -> float:

@@ -10,14 +10,12 @@ from triage_cl.domain.errors import BadSnapshot
 from triage_cl.domain.versions import ModelVersion
 from triage_cl.learning.learner import Learner
 from triage_cl.privacy.keys import Keys
+from triage_cl.statistics.draws import LEVEL, strata
 from triage_cl.usecases.learn import answers_in, fold, lessons_between, trust_at
-from triage_cl.usecases.ledger import Ledger
+from triage_cl.usecases.ledger import Answered, Ledger
 from triage_cl.usecases.registry import Registry, UnknownVersion
 from triage_cl.usecases.retrain import standing_at
 from triage_cl.usecases.snapshots import Snapshots
-
-#: A chance finding this unlikely is reported as a fault.
-SIGNIFICANCE_SIGMAS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,35 +79,49 @@ def _acting(ledger: Ledger) -> list[ModelVersion]:
 def verify_propensities(ledger: Ledger, keys: Keys) -> Checked:
     """Every decision has its review probability and keyed draw, stored before any answer for its mail.
 
-    Mail without a decision may have been answered by an imported archive alone. Beside the counts, the number of drawn
-    mails is compared with its expectation, the sum of probabilities.
+    Mail without a decision may have been answered by an imported archive alone. The number of drawn mails is compared
+    with its probabilities by an exact test, over all mail and by probability; an honest ledger is found at fault once
+    in a million times (`statistics.draws.LEVEL`).
     """
     answered, given = first_corrections(ledger)
     found: list[Finding] = []
-    checked = drawn = 0
-    expected = variance = 0.0
+    chances: list[float] = []
+    drawn: list[bool] = []
     decided = set()
     for item in ledger.decisions():
         decision = item.decision
-        checked += 1
         decided.add(decision.email_id)
-        probability = decision.review_probability
-        if not 0 < probability <= 1:
-            found.append(Finding(item.position, f"{decision.email_id}: review probability {probability}"))
-        if decision.draw != keys.uniform("review", decision.email_id):
-            found.append(Finding(item.position, f"{decision.email_id}: the draw is not the keyed one"))
-        if answered.get(decision.email_id, math.inf) <= item.position:
-            found.append(Finding(item.position, f"{decision.email_id}: answered before it was decided"))
-        if item.drawn != decision.drawn:
-            found.append(Finding(item.position, f"{decision.email_id}: stored as drawn={item.drawn} against its draw"))
-        drawn += decision.drawn
-        expected += probability
-        variance += probability * (1 - probability)
+        chances.append(decision.review_probability)
+        drawn.append(decision.drawn)
+        wrong = _wrong_draw(item, keys, answered.get(decision.email_id, math.inf))
+        found += [Finding(item.position, f"{decision.email_id}: {what}") for what in wrong]
     for email_id in sorted(given.keys() - decided):
         found.append(Finding(given[email_id], f"{email_id}: answered, never decided"))
-    if abs(drawn - expected) > SIGNIFICANCE_SIGMAS * math.sqrt(variance) + 1:
-        found.append(Finding(ledger.position(), f"{drawn} mails drawn where {expected:.1f} were expected"))
-    return Checked(checked, tuple(found))
+    found += [Finding(ledger.position(), what) for what in _improbable(chances, drawn)]
+    return Checked(len(chances), tuple(found))
+
+
+def _wrong_draw(item: Answered, keys: Keys, answered: float) -> Iterator[str]:
+    """What is wrong with the draw of a mail whose first answer came at position `answered`."""
+    decision = item.decision
+    if not 0 < decision.review_probability <= 1:
+        yield f"review probability {decision.review_probability}"
+    if decision.draw != keys.uniform("review", decision.email_id):
+        yield "the draw is not the keyed one"
+    if answered <= item.position:
+        yield "answered before it was decided"
+    if item.drawn != decision.drawn:
+        yield f"stored as drawn={item.drawn} against its draw"
+
+
+def _improbable(chances: list[float], drawn: list[bool]) -> Iterator[str]:
+    """Which counts of drawn mails chance does not explain; probabilities that cannot be are left out."""
+    possible = [place for place, chance in enumerate(chances) if 0 < chance <= 1]
+    told = strata([chances[place] for place in possible], [drawn[place] for place in possible])
+    for one in told:
+        if one.p_value < LEVEL / len(told):
+            where = "" if one is told[0] else f" with a probability above {one.above:g} up to {one.upto:g}"
+            yield f"{one.drawn} of {one.mails} mails{where} drawn where {one.expected:.1f} were expected"
 
 
 def first_corrections(ledger: Ledger) -> tuple[dict[str, int], dict[str, int]]:
