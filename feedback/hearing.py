@@ -13,7 +13,7 @@ from triage_cl.api.problems import PASSING
 from triage_cl.domain.corrections import Correction, Source
 from triage_cl.domain.errors import BadInput
 from triage_cl.domain.facts import Recorded
-from triage_cl.domain.second_looks import LOOK, Opinion
+from triage_cl.domain.second_looks import LOOK, Opinion, mail_of
 from triage_cl.privacy.keys import Keys
 from triage_cl.usecases.reconcile import settle
 from triage_cl.usecases.review import Answer, Withdrawn
@@ -54,7 +54,7 @@ class Given:
     @property
     def mail(self) -> str:
         """The mail that it is about, also where it was given at a second look."""
-        return self.answer.email_id.partition("#")[0]
+        return mail_of(self.answer.email_id)
 
 
 @dataclass(frozen=True, slots=True)
