@@ -37,7 +37,8 @@ from triage_cl.usecases.verify import verify_lessons, verify_replay
 
 #: How many mails are rehearsed, and of how many all probabilities are compared.
 MAILS, COMPARED = 600, 200
-NO_DATA = pytest.mark.skipif("TRIAGE_DATA" not in os.environ, reason="TRIAGE_DATA names no folder of real mail")
+#: Real mail, where there is any.
+QUESTIONS = Path(os.environ.get("TRIAGE_DATA", "")) / "ukpq.jsonl.gz"
 
 
 @dataclass
@@ -86,7 +87,7 @@ class Deployment:
 
 def archive_of(name: str, folder: Path) -> list[Message]:
     """The first mails of an archive."""
-    path = Path(os.environ.get("TRIAGE_DATA", "")) / "ukpq.jsonl.gz"
+    path = QUESTIONS
     if name == "demo":
         path = folder / "mail.jsonl"
         lines = generate(seed=3, days=12, mails_per_day=MAILS // 12).lines
@@ -94,7 +95,7 @@ def archive_of(name: str, folder: Path) -> list[Message]:
     return readable(read_archive(path))[0][:MAILS]
 
 
-@pytest.fixture(params=["demo", pytest.param("ukpq", marks=NO_DATA)])
+@pytest.fixture(params=["demo", *(["ukpq"] if QUESTIONS.is_file() else [])])
 def deployment(request: pytest.FixtureRequest, sqlite_url: str, tmp_path: Path) -> Deployment:
     """Mail that was decided and reviewed day by day."""
     rehearsal = a_rehearsal(Ledger(sqlite_url), tmp_path, archive_of(request.param, tmp_path))
