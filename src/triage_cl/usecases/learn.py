@@ -98,8 +98,13 @@ def lessons_between(ledger: Ledger, start: int, through: int, as_of: int) -> lis
 
 def trust_at(ledger: Ledger, as_of: int | None = None) -> Trust:
     """Whose answers counted at a position (None: now)."""
-    changes = (recorded.fact for recorded in ledger.facts(until=as_of, kinds=TRUST))
-    return fold_trust(change for change in changes if isinstance(change, ReviewerChange))
+    return fold_trust(reviewer_changes(ledger, as_of))
+
+
+def reviewer_changes(ledger: Ledger, as_of: int | None = None) -> list[ReviewerChange]:
+    """Who was taken out and reinstated up to a position (None: now), in order."""
+    recorded = ledger.facts(until=as_of, kinds=TRUST)
+    return [one.fact for one in recorded if isinstance(one.fact, ReviewerChange)]
 
 
 def rewrites(ledger: Ledger, facts: Sequence[Recorded]) -> set[int]:

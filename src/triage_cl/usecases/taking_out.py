@@ -12,7 +12,7 @@ from triage_cl.domain.second_looks import Purpose
 from triage_cl.privacy.keys import Keys
 from triage_cl.usecases.dealing import a_look
 from triage_cl.usecases.double_reviews import docket_at
-from triage_cl.usecases.learn import TRUST, Answer, answers_in, taxonomy_at
+from triage_cl.usecases.learn import TRUST, Answer, answers_in, reviewer_changes, taxonomy_at, trust_at
 from triage_cl.usecases.ledger import Ledger
 
 
@@ -29,7 +29,7 @@ class Effect:
 
 def changed_by(ledger: Ledger, changes: Sequence[ReviewerChange]) -> Effect:
     """What `changes` would do; nothing is recorded."""
-    answers, so_far = list(answers_in(ledger.facts(kinds=[Correction.kind]))), _changes(ledger)
+    answers, so_far = list(answers_in(ledger.facts(kinds=[Correction.kind]))), reviewer_changes(ledger)
     before, after, ever = (
         _lessons(answers, trust) for trust in (fold_trust(so_far), fold_trust([*so_far, *changes]), Trust())
     )
@@ -43,18 +43,13 @@ def _lessons(answers: Sequence[Answer], trust: Trust) -> dict[str, str]:
     return {lesson.email_id: lesson.department for lesson in effective_lessons(trust.counting(answers))}
 
 
-def _changes(ledger: Ledger) -> list[ReviewerChange]:
-    recorded = ledger.facts(kinds=TRUST)
-    return [one.fact for one in recorded if isinstance(one.fact, ReviewerChange)]
-
-
 def change_reviewers(ledger: Ledger, keys: Keys, changes: Sequence[ReviewerChange], again: int, at: datetime) -> int:
     """Record `changes`, and have up to `again` mails without an answer answered by others; how many are asked for anew.
 
     It may be done again after a crash, or later: mails that nobody was asked about yet then have their turn.
     """
     asked = ask_again(ledger, keys, changed_by(ledger, changes).unanswered, again, at)
-    standing = fold_trust(_changes(ledger)).taken_out
+    standing = trust_at(ledger).taken_out
     ledger.append([change for change in changes if not _stands(change, standing)], at)
     return asked
 
@@ -92,7 +87,7 @@ def taking_out(
 
 def putting_back(ledger: Ledger, reviewers: Sequence[str], reasons: Sequence[str] = ()) -> list[ReviewerReinstated]:
     """The changes that put these back; raises BadInput where one of them was not taken out."""
-    _check(reviewers, fold_trust(_changes(ledger)).taken_out, "was not taken out")
+    _check(reviewers, trust_at(ledger).taken_out, "was not taken out")
     return [ReviewerReinstated(reviewer, tuple(reasons)) for reviewer in dict.fromkeys(reviewers)]
 
 
@@ -107,5 +102,5 @@ def flagged_reviewers(ledger: Ledger) -> list[str]:
     flags = docket_at(ledger).evidence.flagged
     recorded = [(one.position, one.fact) for one in ledger.facts(kinds=TRUST)]
     back = {fact.reviewer: position for position, fact in recorded if isinstance(fact, ReviewerReinstated)}
-    out = fold_trust(_changes(ledger)).taken_out
+    out = trust_at(ledger).taken_out
     return [name for name, flag in flags.items() if name not in out and back.get(name, 0) < flag.position]
