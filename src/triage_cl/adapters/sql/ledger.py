@@ -26,7 +26,7 @@ from triage_cl.adapters.sql.schema import (
     quarantine,
     shadow_decisions,
 )
-from triage_cl.adapters.sql.settled_rows import settled_answers
+from triage_cl.adapters.sql.settled_rows import read_trust, settled_answers
 from triage_cl.domain.corrections import ANSWER_WINDOW, Correction
 from triage_cl.domain.decisions import Decision, ShadowDecision
 from triage_cl.domain.emails import Email, Unreadable
@@ -189,8 +189,9 @@ class Ledger(LedgerTasks, LedgerLooks, LedgerVectors, LedgerOverview):
             reading(self.engine) as connection,
             connection.execute(_in_order(wanted), execution_options=by_pages) as rows,
         ):
+            trust = read_trust(connection)
             for page in rows.partitions():
-                answers = settled_answers(connection, _drawn(page), self.answer_window)
+                answers = settled_answers(connection, _drawn(page), self.answer_window, trust)
                 for row in page:
                     decision, answer = mail_rows.decision_of(row), answers.get(row.email_id)
                     yield Answered(decision, answer, row.thread, row.received_at, row.length, row.position, row.drawn)
@@ -254,7 +255,7 @@ class Ledger(LedgerTasks, LedgerLooks, LedgerVectors, LedgerOverview):
         )
         with reading(self.engine) as connection:
             rows = connection.execute(_in_order(wanted)).all()
-            answers = settled_answers(connection, _drawn(rows), self.answer_window)
+            answers = settled_answers(connection, _drawn(rows), self.answer_window, read_trust(connection))
         return [
             Dispute(
                 mail_rows.decision_of(row),

@@ -14,10 +14,10 @@ from triage_cl.domain.reviewers import ReviewerChange, Trust, fold_trust
 
 
 def settled_answers(
-    connection: sa.Connection, decided_at: Mapping[str, datetime], window: timedelta
+    connection: sa.Connection, decided_at: Mapping[str, datetime], window: timedelta, trust: Trust
 ) -> dict[str, Correction]:
     """The answer that measures, by mail: a drawn reviewer's last one within `window` of the decision, if it counts."""
-    trust, found = _trust(connection), dict[str, Correction]()
+    found: dict[str, Correction] = {}
     for email_id, recorded in corrections_of(connection, list(decided_at)).items():
         for correction in (one.fact for one in recorded):
             if not isinstance(correction, Correction) or not trust.counts(correction):
@@ -27,7 +27,8 @@ def settled_answers(
     return found
 
 
-def _trust(connection: sa.Connection) -> Trust:
+def read_trust(connection: sa.Connection) -> Trust:
+    """Whose answers count now."""
     kinds = [change.kind for change in get_args(ReviewerChange)]
     wanted = sa.select(facts.c.kind, facts.c.body).where(facts.c.kind.in_(kinds)).order_by(facts.c.position)
     changes = (from_body(kind, body) for kind, body in connection.execute(wanted).tuples())
